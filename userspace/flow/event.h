@@ -1,0 +1,30 @@
+// A record whose kind and size agree with the contract: what decode/ makes of a RawRecord.
+#pragma once
+
+#include <variant>
+
+#include "bpf/contract/events.h"
+
+namespace mapscope {
+
+using EventBody =
+    std::variant<process_exec_event, process_exit_event, process_fork_event, image_entry_event,
+                 map_operation_event, heap_request_event, system_call_event,
+                 system_call_detail_event, system_call_result_event, io_uring_submit_event,
+                 site_stack_event>;
+
+struct Event {
+  event_header header;
+  EventBody body; // its own copy of the header is the same
+};
+
+// Why an event did not reach the next stage. Every drop has one of these names, a counter,
+// and a line in the output that it affects; there is no other way to lose an event.
+enum class DropReason {
+  malformed,      // decode: size or kind breaks the contract
+  unknown_target, // attribute: the target was forgotten before its event came
+  queue_full,     // a stage is slower than its input
+};
+inline constexpr std::size_t kDropReasonCount = 3;
+
+} // namespace mapscope
