@@ -1,0 +1,28 @@
+// runtime.firstmoduledata: the runtime's own description of its image. It says where Go text
+// begins, which pclntab has not said since Go 1.26 and never said usefully in a
+// position-independent or externally linked program.
+#pragma once
+
+#include "base/address.h"
+#include "base/error.h"
+#include "binary/elf_file.h"
+#include "flow/binary_facts.h"
+
+namespace mapscope {
+
+struct ModuleData {
+  ElfAddress address;       // of the structure itself
+  ElfAddress pclntab;       // the header of the table it describes
+  ElfRange text;            // runtime.text to runtime.etext
+  ElfAddress function_data; // base of funcdata offsets (moduledata.gofunc); 0 in Go 1.17
+};
+
+// The module data that points to the pclntab header at `pclntab`: the section .go.module
+// (Go 1.26 on), the symbol, or else the one place in writable data that holds such a pointer
+// and a plausible structure behind it. `version` picks the offset of gofunc.
+//
+// Errors: not_found, unsupported (several text sections).
+// Go source: runtime/symtab.go, type moduledata.
+Result<ModuleData> find_module_data(const ElfFile &elf, ElfAddress pclntab, GoVersion version);
+
+} // namespace mapscope
