@@ -1,0 +1,18 @@
+// Colour, where someone is there to see it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace mapscope {
+
+enum class Colour { red, green, yellow, dim, bold };
+
+// True when the descriptor is a terminal that is not called "dumb", and NO_COLOR
+// (no-color.org) is unset or empty.
+bool wants_colour(int fd);
+
+// `text` as it is, or between the escape sequences of `colour` when `enabled`.
+std::string coloured(std::string_view text, Colour colour, bool enabled);
+
+} // namespace mapscope
