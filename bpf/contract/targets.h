@@ -35,7 +35,18 @@ enum target_flag {
 	TARGET_TLS_KNOWN = 1 << 3,     /* tls_offset is usable: system calls from C can be attributed */
 	TARGET_FOLLOW = 1 << 4,	       /* children and what they exec are wanted too */
 	TARGET_GO = 1 << 5,	       /* the layout below is filled in; unset: only calls are counted */
+	TARGET_AWAITS_EXEC = 1 << 6,   /* still the tracer's own child: nothing of it counts yet */
 };
+
+/*
+ * The cookie of a probe: what it is about, and whose it is. Probes are scoped to one
+ * process, so a hit needs no lookup by tgid.
+ */
+#define PROBE_COOKIE(subject, opens_window, target) \
+	((__u64)(subject) | ((__u64)!!(opens_window) << 8) | ((__u64)(target) << 16))
+#define PROBE_SUBJECT(cookie) ((cookie) & 0xff) /* enum map_operation or heap_request */
+#define PROBE_OPENS_WINDOW(cookie) (((cookie) >> 8) & 1)
+#define PROBE_TARGET(cookie) (((cookie) >> 16) & (TARGETS_MAX - 1))
 
 /*
  * One watched process. Written by user space before TARGET_WATCHED is set, then read

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a file descriptor is, and the path of the file behind it.
+ *
+ * Decided by the file system first and the mode second: anonymous inodes (eventfd,
+ * epoll, ...) have had mode 0, and a pidfd looks like a regular file. Kernel objects are
+ * read without locks, so a path can be a mix of two names during a rename.
+ */
+#pragma once
+
+#include <bpf/bpf_core_read.h>
+
+#include "bpf/contract/events.h"
+
+#define MAGIC_ANON_INODE 0x09041934
+#define MAGIC_PIPE 0x50495045
+#define MAGIC_SOCKET 0x534f434b
+#define MAGIC_PIDFD 0x50494446
+#define MAGIC_TMPFS 0x01021994
+
+#define MODE_FORMAT 0170000
+#define MODE_SOCKET 0140000
+#define MODE_BLOCK 0060000
+#define MODE_DIRECTORY 0040000
+#define MODE_CHARACTER 0020000
+#define MODE_PIPE 0010000
+
+#define MAJOR_TTY 4
+#define MAJOR_TTY_AUX 5 /* minor 0 tty, 1 console, 2 ptmx */
+#define MAJOR_PTS_FIRST 136
+#define MAJOR_PTS_LAST 143
+#define DEVICE_MAJOR(rdev) ((rdev) >> 20) /* the kernel's own dev_t */
+
+/* Makes further loads direct ones (6.2 on): a fifth of the cost of probe reads. */
+extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
+
+static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **slots = BPF_CORE_READ(table, fd);
+	struct file *file = NULL;
+
+	if (fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	if (bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]))
+		return NULL;
+	return file;
+}
+
+static __always_inline __u8 descriptor_of_mode(__u64 magic, __u32 mode, __u32 rdev,
+					       bool has_name)
+{
+	__u32 major = DEVICE_MAJOR(rdev);
+
+	switch (magic) {
+	case MAGIC_ANON_INODE:
+		return DESCRIPTOR_EVENT;
+	case MAGIC_PIPE:
+		return DESCRIPTOR_PIPE;
+	case MAGIC_SOCKET:
+		return DESCRIPTOR_SOCKET;
+	case MAGIC_PIDFD:
+		return DESCRIPTOR_EVENT;
+	}
+	switch (mode & MODE_FORMAT) {
+	case MODE_SOCKET:
+		return DESCRIPTOR_SOCKET;
+	case MODE_PIPE:
+		return DESCRIPTOR_PIPE;
+	case MODE_DIRECTORY:
+		return DESCRIPTOR_DIRECTORY;
+	case MODE_BLOCK:
+		return DESCRIPTOR_DEVICE;
+	case MODE_CHARACTER:
+		if (major == MAJOR_TTY || major == MAJOR_TTY_AUX ||
+		    (major >= MAJOR_PTS_FIRST && major <= MAJOR_PTS_LAST))
+			return DESCRIPTOR_TERMINAL;
+		return DESCRIPTOR_DEVICE;
+	}
+	return magic == MAGIC_TMPFS && !has_name ? DESCRIPTOR_MEMORY : DESCRIPTOR_FILE;
+}
+
+/* A memfd is a tmpfs file whose dentry is called "memfd:...". */
+static __always_inline bool is_memfd(struct file *file)
+{
+	const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	char start[6] = {};
+
+	bpf_probe_read_kernel(start, sizeof(start), name);
+	return start[0] == 'm' && start[1] == 'e' && start[2] == 'm' && start[3] == 'f' &&
+	       start[4] == 'd' && start[5] == ':';
+}
+
+static __always_inline __u8 descriptor_kind_of(struct file *file)
+{
+	__u64 magic;
+	__u32 mode, rdev;
+
+	if (!file)
+		return DESCRIPTOR_CLOSED;
+	if (bpf_rdonly_cast) {
+		struct file *cast = bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file));
+		struct inode *inode = cast->f_inode;
+
+		magic = inode->i_sb->s_magic;
+		mode = inode->i_mode;
+		rdev = inode->i_rdev;
+	} else {
+		struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+		magic = BPF_CORE_READ(inode, i_sb, s_magic);
+		mode = BPF_CORE_READ(inode, i_mode);
+		rdev = BPF_CORE_READ(inode, i_rdev);
+	}
+	return descriptor_of_mode(magic, mode, rdev, magic != MAGIC_TMPFS || !is_memfd(file));
+}
+
+/* The class of a call on a descriptor, given what it is: see userspace/attribute/. */
+static __always_inline __u8 refine_class(__u8 call_class, __u8 kind)
+{
+	if (call_class != CALL_CLASS_FILE)
+		return call_class;
+	switch (kind) {
+	case DESCRIPTOR_SOCKET:
+		return CALL_CLASS_NETWORK;
+	case DESCRIPTOR_MEMORY:
+		return CALL_CLASS_MEMORY;
+	case DESCRIPTOR_PIPE:
+	case DESCRIPTOR_EVENT:
+	case DESCRIPTOR_TERMINAL:
+	case DESCRIPTOR_CLOSED:
+		return CALL_CLASS_OTHER;
+	}
+	return CALL_CLASS_FILE;
+}
+
+/* ---- paths ---- */
+
+#define PATH_BUFFER_BYTES 4096
+#define PATH_COMPONENT_BYTES 256
+#define PATH_DEPTH_MAX 32
+
+struct path_buffer {
+	char text[PATH_BUFFER_BYTES + PATH_COMPONENT_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct path_buffer);
+} path_buffers __weak SEC(".maps");
+
+struct path_walk {
+	struct dentry *dentry;
+	struct vfsmount *mount;
+	struct path_buffer *buffer;
+	__u32 start; /* of the text so far: components are written backwards */
+};
+
+/* The mount that a vfsmount is embedded in (fs/mount.h). */
+static __always_inline struct mount *real_mount(struct vfsmount *mount)
+{
+	return (void *)mount - bpf_core_field_offset(struct mount, mnt);
+}
+
+static long path_component(__u32 depth, struct path_walk *walk)
+{
+	/* Plain locals: a core read through `walk` would relocate our own struct too. */
+	struct dentry *dentry = walk->dentry;
+	struct vfsmount *at = walk->mount;
+	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+
+	if (dentry == BPF_CORE_READ(at, mnt_root) || dentry == parent) {
+		struct mount *mount = real_mount(at);
+		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+
+		if (mount == above)
+			return 1;
+		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		walk->mount = &above->mnt;
+		return 0;
+	}
+
+	struct qstr name = BPF_CORE_READ(dentry, d_name);
+	__u32 length = name.len & (PATH_COMPONENT_BYTES - 1);
+	__u32 start = walk->start - length - 1;
+
+	if (start >= PATH_BUFFER_BYTES) /* wrapped: no room */
+		return 1;
+	walk->buffer->text[start] = '/';
+	bpf_probe_read_kernel(&walk->buffer->text[(start + 1) & (PATH_BUFFER_BYTES - 1)], length,
+			      name.name);
+	walk->start = start;
+	walk->dentry = parent;
+	return 0;
+}
+
+/*
+ * Writes the path of `file` as seen from the kernel's first mount namespace; for what has
+ * no path (pipes, sockets, anonymous inodes) the name of its dentry. Called where
+ * preemption is off, since the buffer is per CPU.
+ */
+static __always_inline void write_descriptor_path(struct file *file, char *path)
+{
+	__u32 zero = 0;
+	struct path_buffer *buffer = bpf_map_lookup_elem(&path_buffers, &zero);
+
+	if (!buffer || !file)
+		return;
+
+	struct path_walk walk = {
+		.dentry = BPF_CORE_READ(file, f_path.dentry),
+		.mount = BPF_CORE_READ(file, f_path.mnt),
+		.buffer = buffer,
+		.start = PATH_BUFFER_BYTES - 1,
+	};
+
+	buffer->text[PATH_BUFFER_BYTES - 1] = 0;
+	bpf_loop(PATH_DEPTH_MAX, path_component, &walk, 0);
+	if (walk.start == PATH_BUFFER_BYTES - 1) {
+		bpf_probe_read_kernel_str(path, EVENT_PATH_BYTES,
+					  BPF_CORE_READ(file, f_path.dentry, d_name.name));
+		return;
+	}
+	bpf_probe_read_kernel_str(path, EVENT_PATH_BYTES,
+				  &buffer->text[walk.start & (PATH_BUFFER_BYTES - 1)]);
+}

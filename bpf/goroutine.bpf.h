@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The goroutine that runs on this thread, and where its stack stands, from registers or
+ * thread-local storage: g -> m -> curg (runtime/runtime2.go).
+ *
+ * A thread that runs Go code has g in a register at every instruction of Go text, the
+ * system calls included; anywhere else (libc under cgo) it has to come from the thread's
+ * TLS. On the system stack g is g0, and curg the goroutine that is being served.
+ */
+#pragma once
+
+#include "registers.bpf.h"
+#include "targets.bpf.h"
+
+/* The front of runtime.g up to its goid, in words; read at once, since a read of user
+ * memory costs by number and not by size. */
+#define G_WORDS 22
+
+struct goroutine {
+	__u64 curg;
+	__u64 goid;
+	__u64 stack_lo;
+	__u64 stack_hi;
+	__u64 sp; /* of the goroutine's own stack, also while the system stack runs */
+	__u64 fp;
+	__u64 switch_pc; /* sched.pc while the system stack runs, else 0 */
+	__u32 flags;	 /* enum witness_flag: how the call came about */
+};
+
+static __always_inline bool in_range(const volatile struct pc_range *range, __u64 pc)
+{
+	return pc - range->start < range->size_bytes;
+}
+
+static __always_inline bool g_field(const __u64 *words, __u32 offset, __u64 *value)
+{
+	__u32 index = offset / 8;
+
+	if (index >= G_WORDS)
+		return false;
+	*value = words[index];
+	return true;
+}
+
+/* g of this thread by its TLS; 0 where there is none. */
+static __always_inline __u64 g_from_tls(const struct target *target)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 g = 0;
+
+	if (!(target->flags & TARGET_TLS_KNOWN))
+		return 0;
+	bpf_probe_read_user(&g, sizeof(g),
+			    (void *)(THREAD_POINTER(task) + (__s64)target->tls_offset));
+	return g;
+}
+
+/*
+ * Fills `out` for the call that `regs` show. 0, or a negative errno when a structure
+ * could not be read. out->flags says when there is no goroutine to speak of.
+ */
+static __always_inline int find_goroutine(const struct target *target,
+					  const struct user_registers *regs, __u64 g,
+					  struct goroutine *out)
+{
+	__u64 m = 0, g0 = 0, words[G_WORDS];
+
+	__builtin_memset(out, 0, sizeof(*out));
+	if (!g) {
+		out->flags = WITNESS_NO_GOROUTINE;
+		return 0;
+	}
+	if (bpf_probe_read_user(&m, sizeof(m), (void *)(g + target->g_m)))
+		return -14;
+	if (!m) {
+		out->flags = WITNESS_NO_GOROUTINE;
+		return 0;
+	}
+	if (bpf_probe_read_user(&out->curg, sizeof(out->curg), (void *)(m + target->m_curg)))
+		return -14;
+	if (!out->curg) {
+		out->flags = WITNESS_NO_GOROUTINE; /* scheduler, sysmon, an idle thread */
+		return 0;
+	}
+	if (bpf_probe_read_user(words, sizeof(words), (void *)out->curg))
+		return -14;
+	out->stack_lo = words[0];
+	out->stack_hi = words[1];
+	if (!g_field(words, target->g_goid, &out->goid))
+		return -22;
+
+	if (g == out->curg) {
+		out->sp = regs->sp;
+		out->fp = regs->fp;
+		if (regs->sp <= out->stack_lo || regs->sp > out->stack_hi)
+			out->flags = WITNESS_SIGNAL_STACK;
+		return 0;
+	}
+	if (bpf_probe_read_user(&g0, sizeof(g0), (void *)m))
+		return -14;
+	if (g != g0) {
+		out->flags = WITNESS_SIGNAL_STACK; /* gsignal */
+		return 0;
+	}
+	if (!g_field(words, target->g_sched_sp, &out->sp) ||
+	    !g_field(words, target->g_sched_pc, &out->switch_pc) ||
+	    !g_field(words, target->g_sched_bp, &out->fp))
+		return -22;
+	/* systemstack and asmcgocall leave the address of systemstack_switch there, mcall
+	 * and morestack that of their caller. */
+	out->flags = out->switch_pc - target->load_bias - target->systemstack_switch < 16 ?
+			     WITNESS_SYSTEM_STACK :
+			     WITNESS_OTHER_SWITCH;
+	return 0;
+}

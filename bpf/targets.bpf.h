@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which processes are watched, what is known of each, and what was counted. */
+#pragma once
+
+#include "bpf/contract/targets.h"
+
+__weak struct target mapscope_targets[TARGETS_MAX] = {};
+
+/*
+ * tgid -> index + 1 in the table above, open addressed. A plain array and not a hash map,
+ * because every system call of every process of the host passes here while a system-call
+ * program is attached: one load and a comparison, no helper call. User space keeps a
+ * tgid within TARGET_PROBES slots of its own; 0 ends a chain, TARGET_SLOT_FREED does not.
+ */
+#define TARGET_SLOT_FREED 0xffffffff
+
+struct target_slot {
+	__u32 tgid;
+	__u32 index;
+};
+__weak struct target_slot mapscope_target_slots[TARGET_SLOTS] = {};
+
+#define NO_TARGET 0xffffffff
+
+static __always_inline __u32 target_of(__u32 tgid)
+{
+#pragma unroll
+	for (__u32 probe = 0; probe < TARGET_PROBES; probe++) {
+		struct target_slot *slot =
+			&mapscope_target_slots[(tgid + probe) & (TARGET_SLOTS - 1)];
+		if (slot->tgid == tgid)
+			return slot->index & (TARGETS_MAX - 1);
+		if (slot->tgid == 0)
+			return NO_TARGET;
+	}
+	return NO_TARGET;
+}
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TARGETS_MAX); /* user space lowers it to what it needs, before load */
+	__type(key, __u32);
+	__type(value, struct target_counts);
+} target_counts __weak SEC(".maps");
+
+static __always_inline struct target_counts *counts_of(__u32 index)
+{
+	return bpf_map_lookup_elem(&target_counts, &index);
+}
+
+#define COUNT(field) __sync_fetch_and_add(&(field), 1)
