@@ -1,0 +1,64 @@
+# The conveniences, one word each; everything happens in build/.
+#
+#   make verify     proves on this machine that map operations of a Go program do no file I/O
+#   make test       every test this machine can run, sanitizers on, after a short fuzzing
+#
+# Both prepare the machine first (tools/setup) and need nothing but a Debian 12 or Ubuntu
+# 24.04, as root or with sudo. Further: build release bench format lint fuzz install clean.
+
+TIME ?= 60
+WORKLOADS := build/workloads
+SOURCES := $(shell find userspace tests bpf benchmarks -name '*.h' -o -name '*.cpp' -o -name '*.c')
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+
+verify: release
+	@tools/build-workloads quiet
+	@$(AS_ROOT) build/release/userspace/mapscope verify -- $(WORKLOADS)/quiet
+
+test: setup-test fuzz-smoke build
+	@tools/build-workloads
+	@ctest --preset all
+
+build: setup-test
+	@cmake --preset dev --log-level=WARNING
+	@cmake --build --preset dev
+
+release: setup
+	@cmake --preset release --log-level=WARNING
+	@cmake --build --preset release
+
+bench: setup-test
+	@cmake --preset bench --log-level=WARNING
+	@cmake --build --preset bench
+	@for benchmark in $$(find build/bench/benchmarks -name '*_bench' -type f); do $$benchmark; done
+
+# TIME seconds for each target; what it finds stays in build/fuzz/findings.
+fuzz: setup-test
+	@cmake --preset fuzz --log-level=WARNING
+	@cmake --build --preset fuzz --target tests/fuzz/all
+	@tools/run-fuzzers $(TIME)
+
+fuzz-smoke:
+	@$(MAKE) --no-print-directory fuzz TIME=5
+
+format:
+	@clang-format-19 -i $(SOURCES)
+
+lint: build
+	@clang-format-19 --dry-run -Werror $(SOURCES)
+	@run-clang-tidy-19 -quiet -p build/dev '$(CURDIR)/(userspace|tests)/.*'
+
+install: release
+	@$(AS_ROOT) cmake --install build/release
+
+clean:
+	@rm -rf build
+
+setup:
+	@tools/setup
+
+setup-test:
+	@tools/setup test
+
+.PHONY: verify test build release bench fuzz fuzz-smoke format lint install clean setup setup-test
+.NOTPARALLEL:
