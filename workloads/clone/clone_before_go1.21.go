@@ -1,0 +1,17 @@
+//go:build !go1.21
+
+package main
+
+import "mapscope.dev/workloads/truth"
+
+func copyOf(p *truth.Phase, source map[int]int) map[int]int {
+	m := hinted(len(source))
+	p.MadeHint()
+	w := truth.Watch(m)
+	for key, value := range source {
+		m[key] = value
+		w.Wrote()
+	}
+	p.Ended(&w)
+	return m
+}

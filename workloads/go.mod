@@ -1,0 +1,3 @@
+module mapscope.dev/workloads
+
+go 1.17

@@ -1,0 +1,63 @@
+// Arguments of the workloads. The flag package keeps its flags in maps, which is what these
+// programs must not have beside their own.
+
+package truth
+
+import (
+	"os"
+	"strconv"
+)
+
+var known []string
+
+// Switch says whether -name is among the arguments.
+func Switch(name string) bool {
+	known = append(known, name)
+	for _, argument := range os.Args[1:] {
+		if argument == "-"+name {
+			return true
+		}
+	}
+	return false
+}
+
+// Int is the whole number that follows -name, or otherwise.
+func Int(name string, otherwise int) int {
+	word := text(name, "")
+	if word == "" {
+		return otherwise
+	}
+	value, err := strconv.Atoi(word)
+	if err != nil {
+		Fail("-" + name + " takes a whole number, not " + strconv.Quote(word) + ".")
+	}
+	return value
+}
+
+func text(name, otherwise string) string {
+	known = append(known, name)
+	for i, argument := range os.Args[1:] {
+		if argument == "-"+name && i+2 < len(os.Args) {
+			return os.Args[i+2]
+		}
+	}
+	return otherwise
+}
+
+// A misspelt flag would otherwise run the defaults and look like a success.
+func refuseUnknownArguments() {
+	for _, argument := range os.Args[1:] {
+		if argument[:1] == "-" && !isKnown(argument[1:]) {
+			Fail("unknown flag " + argument + ".")
+		}
+	}
+}
+
+func isKnown(name string) bool {
+	for _, other := range known {
+		if other == name {
+			return true
+		}
+	}
+	return false
+}
