@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -30,7 +29,7 @@ public:
 
   // Where the executable lies. Until it is told, addresses of a position-independent one
   // mean nothing, and calls have no source lines.
-  void set_load_bias(LoadBias bias);
+  void set_load_bias(LoadBias bias) { bias_ = bias; }
 
   void add(const system_call_event &call);
   void add(const system_call_detail_event &call);
@@ -54,33 +53,40 @@ public:
   const Counts &counts() const { return counts_; }
 
 private:
-  // A call whose addresses have not been turned into source lines yet.
+  // A call before its addresses are looked at.
   struct Call {
     AttributedCall call;
-    std::uint64_t ip = 0;
-    std::uint64_t map_pc = 0;
-    std::uint32_t witnesses = 0; // enum witness_flag
+    ProcessAddress ip;
+    ElfAddress map_pc; // 0: the kernel side saw no map function
     map_operation window_operation = MAP_OPERATION_NONE;
-    std::vector<std::uint64_t> stack; // process addresses as recorded, innermost first
+    std::vector<ProcessAddress> stack; // return addresses, innermost first
     bool path_missing = false;
+  };
+
+  // What the stack of one call says about map functions.
+  struct MapFrame {
+    std::optional<std::size_t> depth; // of the innermost map function on the recorded stack
+    const FunctionRange *function = nullptr;
   };
 
   Call begin(const system_call_event &event) const;
   void accept(Call call, bool wants_result);
-  std::vector<AttributedCall> complete();
   void symbolize_new();
   void attribute(Call &call) const;
-  const SourceFrames *frames_of(std::uint64_t pc) const;
-  std::optional<ElfAddress> call_site(std::uint64_t pc) const;
+  MapFrame innermost_map_frame(const Call &call) const;
+  bool is_refuted(const Call &call) const;
+  const FunctionRange *map_function_at(ElfAddress pc) const;
+  std::optional<std::string> operation_of(const Call &call, const MapFrame &frame) const;
+  std::optional<ElfAddress> call_site(ProcessAddress return_address) const;
 
   ProcessKey process_;
   const BinaryFacts &facts_;
   Symbolizer &symbolizer_;
   std::size_t waiting_max_;
-  std::optional<LoadBias> bias_;
-  std::unordered_map<std::uint32_t, Call> waiting_; // by tid
+  std::optional<LoadBias> bias_; // of a position-independent executable: once it is known
+  std::unordered_map<std::uint32_t, Call> waiting_; // for their result, by tid
   std::vector<Call> complete_;
-  std::map<ElfAddress, SourceFrames> frames_; // of every address ever asked for
+  std::map<ElfAddress, SourceFrames> frames_; // of every address ever looked up
   Counts counts_;
 };
 

@@ -30,11 +30,13 @@ struct AttributedCall {
   bool is_io_uring = false;
   std::string name; // "mmap"; "io_uring openat"
   std::array<std::uint64_t, 6> arguments{};
-  call_class klass = CALL_CLASS_OTHER;
   descriptor_kind descriptor = DESCRIPTOR_UNKNOWN;
-  // Where the kernel side put it and counted it (target_counts.class_calls), by merged
-  // address ranges; and where it is, by the exact functions on its stack.
+  // Where the kernel side counted it (target_counts.class_calls), by merged address ranges
+  // and the number of the call; and what and where it is, by the exact functions on its
+  // stack and all of its arguments.
+  call_class kernel_class = CALL_CLASS_OTHER;
   call_place kernel_place = CALL_OUTSIDE;
+  call_class klass = CALL_CLASS_OTHER;
   call_place place = CALL_OUTSIDE;
   Witnesses witnesses;
   // The window is known by its return address alone and the frame chain says nothing: the

@@ -1,0 +1,106 @@
+// Names as pclntab and symbol tables have them.
+#include "attribute/go_names.h"
+
+#include <algorithm>
+#include <array>
+
+namespace mapscope {
+
+namespace {
+
+struct Meaning {
+  std::string_view prefix; // of the name behind the package
+  std::string_view operation;
+};
+
+// The first that fits counts, so a longer prefix comes before its beginning.
+constexpr Meaning kMeanings[] = {
+    {"makemap", "creation"},
+    {"NewMap", "creation"},
+    {"NewEmptyMap", "creation"},
+    {"hashGrow", "growth"},
+    {"growWork", "growth"},
+    {"evacuate", "growth"},
+    {"(*Map).growTo", "growth"},
+    {"(*Map).installTableSplit", "growth"},
+    {"(*table).rehash", "growth"},
+    {"(*table).grow", "growth"},
+    {"(*table).split", "growth"},
+    {"(*table).pruneTombstones", "prune"},
+    {"mapclear", "clear"},
+    {"(*Map).Clear", "clear"},
+    {"(*Map).clearSmall", "clear"},
+    {"(*table).Clear", "clear"},
+    {"mapclone", "copy"},
+    {"clone", "copy"},
+    {"(*Map).Clone", "copy"},
+    {"(*table).clone", "copy"},
+    {"mapassign", "write"},
+    {"(*Map).PutSlot", "write"},
+    {"(*Map).putSlotSmall", "write"},
+    {"(*table).PutSlot", "write"},
+    {"mapdelete", "delete"},
+    {"(*Map).Delete", "delete"},
+    {"(*Map).deleteSmall", "delete"},
+    {"(*table).Delete", "delete"},
+};
+
+} // namespace
+
+std::string_view package_of(std::string_view function) {
+  // Type arguments may hold slashes and dots of their own.
+  std::string_view name = function.substr(0, function.find('['));
+  auto slash = name.rfind('/');
+  auto dot = name.find('.', slash == std::string_view::npos ? 0 : slash);
+  return function.substr(0, std::min(dot, name.size()));
+}
+
+bool is_runtime_function(std::string_view function) {
+  constexpr std::array<std::string_view, 6> packages = {
+      "runtime", "reflect", "internal/reflectlite", "maps", "internal/abi", "internal/runtime"};
+  std::string_view package = package_of(function);
+  return std::ranges::find(packages, package) != packages.end() ||
+         package.starts_with("internal/runtime/") || package.starts_with("runtime/internal/");
+}
+
+std::optional<std::string_view> operation_of_function(std::string_view function) {
+  std::string_view package = package_of(function);
+  if (!is_runtime_function(function) || package.size() == function.size())
+    return std::nullopt;
+  std::string_view name = function.substr(package.size() + 1);
+  auto meaning = std::ranges::find_if(
+      kMeanings, [name](const Meaning &candidate) { return name.starts_with(candidate.prefix); });
+  if (meaning == std::end(kMeanings))
+    return std::nullopt;
+  return meaning->operation;
+}
+
+std::optional<std::string_view> operation_name(map_operation operation) {
+  switch (operation) {
+  case MAP_OPERATION_MAKE_SMALL:
+  case MAP_OPERATION_MAKE:
+  case MAP_OPERATION_NEW_MAP:
+    return "creation";
+  case MAP_OPERATION_CLONE:
+    return "copy";
+  case MAP_OPERATION_CLEAR:
+    return "clear";
+  case MAP_OPERATION_PRUNE:
+    return "prune";
+  case MAP_OPERATION_HASH_GROW:
+  case MAP_OPERATION_GROW_TO_SMALL:
+  case MAP_OPERATION_GROW_TO_TABLE:
+  case MAP_OPERATION_REHASH:
+  case MAP_OPERATION_TABLE_GROW:
+  case MAP_OPERATION_TABLE_SPLIT:
+  case MAP_OPERATION_INSTALL_SPLIT:
+  case MAP_OPERATION_GROW_WORK:
+    return "growth";
+  case MAP_OPERATION_NONE:
+  case MAP_OPERATION_COUNT:
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+} // namespace mapscope

@@ -1,0 +1,27 @@
+// What the names of Go functions say: which package, whether it is the runtime, and which
+// map operation.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "bpf/contract/events.h"
+
+namespace mapscope {
+
+// The import path: "runtime", "internal/runtime/maps", "example.com/x/maps".
+std::string_view package_of(std::string_view function);
+
+// Code that works on maps on behalf of the code that a user looks for: packages runtime and
+// what lies below it, reflect, and maps of the standard library.
+bool is_runtime_function(std::string_view function);
+
+// "creation", "growth", "prune", "clear", "copy", "write" or "delete". Absent for helpers
+// that serve several of them ((*table).reset, newarray), and for functions that are not the
+// runtime's. Names of Go 1.17 to 1.27: runtime/map*.go, internal/runtime/maps.
+std::optional<std::string_view> operation_of_function(std::string_view function);
+
+// The same words for a probed operation; absent for MAP_OPERATION_NONE.
+std::optional<std::string_view> operation_name(map_operation operation);
+
+} // namespace mapscope
