@@ -7,17 +7,11 @@
 __weak struct target mapscope_targets[TARGETS_MAX] = {};
 
 /*
- * tgid -> index + 1 in the table above, open addressed. A plain array and not a hash map,
+ * tgid -> index in the table above, open addressed. A plain array and not a hash map,
  * because every system call of every process of the host passes here while a system-call
  * program is attached: one load and a comparison, no helper call. User space keeps a
  * tgid within TARGET_PROBES slots of its own; 0 ends a chain, TARGET_SLOT_FREED does not.
  */
-#define TARGET_SLOT_FREED 0xffffffff
-
-struct target_slot {
-	__u32 tgid;
-	__u32 index;
-};
 __weak struct target_slot mapscope_target_slots[TARGET_SLOTS] = {};
 
 #define NO_TARGET 0xffffffff

@@ -76,6 +76,20 @@ struct target {
 	__u32 reserved;
 };
 
+/* One place of the open-addressed table; tgid 0 ends a chain, a freed one does not. */
+#define TARGET_SLOT_FREED 0xffffffff
+
+struct target_slot {
+	__u32 tgid;
+	__u32 index;
+};
+
+/* What the process_ids iterator writes for each process of a pid namespace. */
+struct process_ids {
+	__u32 tgid;  /* in the kernel's first pid namespace */
+	__u32 local; /* in the namespace that was asked for */
+};
+
 enum call_place {
 	CALL_OUTSIDE = 0,
 	CALL_INSIDE = 1,      /* both witnesses say so */

@@ -1,0 +1,127 @@
+// Facts about processes from /proc; see process.h.
+#include "attach/process.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+
+#include "base/byte_reader.h"
+
+namespace mapscope {
+namespace {
+
+// /proc files are short and have no size: read until the end, at most 64 KiB.
+Result<std::string> read_proc(pid_t pid, std::string_view name) {
+  constexpr std::size_t kBytesMax = 64 * 1024;
+  std::string path = fmt::format("/proc/{}/{}", pid, name);
+  Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file) {
+    if (errno == ENOENT)
+      return fail(Errc::gone, "there is no process {}", pid);
+    return std::unexpected(Error::from_errno(fmt::format("opening {}", path)));
+  }
+  std::string text;
+  std::array<char, 4096> piece{};
+  for (;;) {
+    ssize_t size = ::read(file.get(), piece.data(), piece.size());
+    if (size < 0)
+      return std::unexpected(Error::from_errno(fmt::format("reading {}", path)));
+    if (size == 0 || text.size() > kBytesMax)
+      return text;
+    text.append(piece.data(), static_cast<std::size_t>(size));
+  }
+}
+
+bool is_runnable(const Fd &file) {
+  struct stat status {};
+  return ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+         (status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
+}
+
+} // namespace
+
+Result<std::uint64_t> process_start_time(pid_t pid) {
+  std::string text = TRY(read_proc(pid, "stat"));
+  // The name in parentheses may hold anything; start time is field 22, the 20th behind it
+  // (proc(5)).
+  std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos)
+    return fail(Errc::malformed, "/proc/{}/stat has no name", pid);
+  std::size_t at = name_end + 1;
+  constexpr int kFieldsBehindName = 20;
+  for (int field = 0; field < kFieldsBehindName && at != std::string::npos; ++field)
+    at = text.find(' ', at + (field > 0 ? 1 : 0));
+  if (at == std::string::npos)
+    return fail(Errc::malformed, "/proc/{}/stat has too few fields", pid);
+  std::uint64_t ticks = std::strtoull(text.c_str() + at, nullptr, 10);
+  return ticks * (1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+}
+
+Result<ProcessInfo> find_process(pid_t pid) {
+  ProcessInfo info;
+  info.key.pid = static_cast<std::uint32_t>(pid);
+  info.key.start_time_ns = TRY(process_start_time(pid));
+
+  std::string link = fmt::format("/proc/{}/exe", pid);
+  std::array<char, PATH_MAX> target{};
+  ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
+  if (length < 0) {
+    if (errno == ENOENT)
+      return fail(Errc::unsupported, "process {} has no executable: a kernel thread, or ending",
+                  pid);
+    return std::unexpected(Error::from_errno(fmt::format("looking up {}", link)));
+  }
+  info.exe.assign(target.data(), static_cast<std::size_t>(length));
+  info.executable = Fd{::open(link.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!info.executable)
+    return std::unexpected(Error::from_errno(fmt::format("opening {} ({})", link, info.exe)));
+  return info;
+}
+
+Result<LoadBias> process_load_bias(pid_t pid, ElfAddress entry) {
+  std::string text = TRY(read_proc(pid, "auxv"));
+  ByteReader reader{std::as_bytes(std::span{text})};
+  while (reader.size() >= sizeof(Elf64_auxv_t)) {
+    auto item = TRY(reader.read<Elf64_auxv_t>());
+    if (item.a_type == AT_ENTRY)
+      return LoadBias{item.a_un.a_val - entry.value};
+  }
+  return fail(Errc::malformed, "/proc/{}/auxv names no entry point", pid);
+}
+
+Result<ResolvedCommand> resolve_command(const std::string &command) {
+  if (command.find('/') != std::string::npos) {
+    Fd file{::open(command.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!file)
+      return std::unexpected(Error::from_errno(fmt::format("opening {}", command)));
+    if (!is_runnable(file))
+      return fail(Errc::usage, "{} is not an executable file", command);
+    return ResolvedCommand{command, std::move(file)};
+  }
+  const char *variable = std::getenv("PATH");
+  std::string_view rest = variable != nullptr ? variable : "/usr/local/bin:/usr/bin:/bin";
+  while (!rest.empty()) {
+    std::string_view folder = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
+    std::string path = fmt::format("{}/{}", folder.empty() ? "." : folder, command);
+    Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (file && is_runnable(file))
+      return ResolvedCommand{path, std::move(file)};
+  }
+  return fail(Errc::not_found, "{}: no such command in PATH", command);
+}
+
+bool same_file(const Fd &left, const Fd &right) {
+  struct stat a {}, b {};
+  return ::fstat(left.get(), &a) == 0 && ::fstat(right.get(), &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
+} // namespace mapscope

@@ -1,0 +1,42 @@
+// What /proc says of one process: its executable, its start, where it was loaded.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/handle.h"
+#include "flow/process.h"
+
+namespace mapscope {
+
+struct ProcessInfo {
+  ProcessKey key;
+  std::string exe; // as /proc/PID/exe shows it, " (deleted)" included
+  Fd executable;   // open on the very file, also when it was replaced or deleted
+};
+
+// Errc::gone: no such process; denied: another user's; unsupported: a kernel thread.
+Result<ProcessInfo> find_process(pid_t pid);
+
+// Nanoseconds since boot, in steps of the kernel's clock tick. Errc::gone as above.
+Result<std::uint64_t> process_start_time(pid_t pid);
+
+// Where the executable of a running process was loaded, told by the entry point that the
+// kernel left in its auxiliary vector. `entry` is the ELF file's.
+Result<LoadBias> process_load_bias(pid_t pid, ElfAddress entry);
+
+// Opens what exec would run for `command`: with a slash as it is, else along PATH.
+struct ResolvedCommand {
+  std::string path;
+  Fd file;
+};
+Result<ResolvedCommand> resolve_command(const std::string &command);
+
+// Whether two descriptors are the same file.
+bool same_file(const Fd &left, const Fd &right);
+
+} // namespace mapscope
