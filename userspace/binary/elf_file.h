@@ -92,13 +92,25 @@ public:
   // One pointer, as read_data.
   Result<std::uint64_t> read_pointer(ElfAddress address) const;
 
+  // Every aligned place in writable data that holds a pointer to `target`, after relocation.
+  std::vector<ElfAddress> pointers_to(ElfAddress target) const;
+
 private:
+  struct Relocation {
+    ElfAddress address;
+    std::uint64_t addend = 0;
+    bool is_relative = false; // the pointer at `address` becomes load bias + addend
+  };
+
   explicit ElfFile(std::span<const std::byte> file) : file_(file) {}
 
   Result<> parse_segments(std::uint64_t offset, std::size_t entry_size, std::size_t count);
   Result<> parse_sections(std::uint64_t offset, std::size_t entry_size, std::size_t count,
                           std::size_t names_index);
-  void find_relocations(std::span<const std::byte> dynamic);
+  Result<> find_relocations();
+  Relocation relocation(std::size_t index) const;        // in the order of the file
+  Relocation sorted_relocation(std::size_t index) const; // in the order of addresses
+  std::size_t first_relocation_from(ElfAddress address) const;
   const ElfSegment *segment_of(ElfAddress address) const;
 
   std::span<const std::byte> file_;
@@ -108,6 +120,7 @@ private:
   std::vector<ElfSegment> segments_;
   std::vector<ElfSection> sections_;
   std::optional<TlsSegment> tls_;
+  std::span<const std::byte> dynamic_; // PT_DYNAMIC
 
   // The relocation table (DT_RELA), and, only where a linker left it unsorted, the order of
   // its entries by address.

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,7 +30,7 @@ public:
   static Result<GoBinary> open(std::span<const std::byte> file, std::string path);
 
   const std::string &path() const { return path_; }
-  const ElfFile &elf() const { return elf_; } // sections, symbols, read_data, read_pointer
+  const ElfFile &elf() const { return *elf_; } // sections, symbols, read_data, read_pointer
   const BuildInfo &build_info() const { return build_info_; }
   const ModuleData &module_data() const { return module_data_; }
   const Pclntab &pclntab() const { return pclntab_; }
@@ -45,22 +46,22 @@ public:
 
   // The instructions of a range inside Go text.
   Result<std::span<const std::byte>> code(ElfRange range) const;
-  Result<FileOffset> file_offset(ElfAddress address) const { return elf_.file_offset(address); }
+  Result<FileOffset> file_offset(ElfAddress address) const { return elf_->file_offset(address); }
 
   // Everything that was inlined into one function, in no particular order.
   Result<std::vector<InlinedCall>> inlined_calls(const FunctionView &function) const {
     return pclntab_.inlined_calls(function);
   }
 
-  // See Symbolizer in flow/source.h.
-  Result<std::vector<SourceFrames>> symbolize(std::span<const ElfAddress> addresses) const;
+  // See Symbolizer in flow/source.h. Where a function's tables are damaged, its name alone.
+  std::vector<SourceFrames> symbolize(std::span<const ElfAddress> addresses) const;
 
 private:
-  GoBinary(std::string path, ElfFile elf, BuildInfo build_info, ModuleData module_data,
-           Pclntab pclntab);
+  GoBinary(std::string path, std::unique_ptr<const ElfFile> elf, BuildInfo build_info,
+           ModuleData module_data, Pclntab pclntab);
 
   std::string path_;
-  ElfFile elf_;
+  std::unique_ptr<const ElfFile> elf_; // at a fixed address, since pclntab_ refers to it
   BuildInfo build_info_;
   ModuleData module_data_;
   Pclntab pclntab_;

@@ -14,6 +14,7 @@ struct ModuleData {
   ElfAddress address;       // of the structure itself
   ElfAddress pclntab;       // the header of the table it describes
   ElfRange text;            // runtime.text to runtime.etext
+  ElfRange functions;       // first function of pclntab to the end of the last
   ElfAddress function_data; // base of funcdata offsets (moduledata.gofunc); 0 in Go 1.17
 };
 
@@ -21,7 +22,7 @@ struct ModuleData {
 // (Go 1.26 on), the symbol, or else the one place in writable data that holds such a pointer
 // and a plausible structure behind it. `version` picks the offset of gofunc.
 //
-// Errors: not_found, unsupported (several text sections).
+// Errors: not_found.
 // Go source: runtime/symtab.go, type moduledata.
 Result<ModuleData> find_module_data(const ElfFile &elf, ElfAddress pclntab, GoVersion version);
 

@@ -16,6 +16,7 @@
 #include "base/byte_reader.h"
 #include "base/error.h"
 #include "binary/elf_file.h"
+#include "binary/module_data.h"
 #include "flow/source.h"
 
 namespace mapscope {
@@ -54,7 +55,10 @@ public:
   static Result<Pclntab> parse(const ElfFile &elf, const PclntabCandidate &where,
                                const ModuleData &module);
 
-  // All functions in address order, without overlap.
+  // Whether a header of a known format begins with this.
+  static bool is_known_magic(std::uint32_t magic) { return format_of(magic) != nullptr; }
+
+  // All functions in address order, without overlap; at least one.
   std::span<const FunctionView> functions() const { return functions_; }
 
   // The function whose range has this address.
@@ -70,8 +74,53 @@ public:
   Result<SourceFrames> frames_at(ElfAddress address) const;
 
 private:
-  Pclntab() = default;
-  // ...
+  // Where the fields of a function's record and of an inlined call lie, in one format.
+  struct Format;
+
+  // A function's record (runtime._func): offsets into the other tables.
+  struct Record {
+    ByteReader bytes;
+    ElfAddress address;
+  };
+
+  Pclntab(const ElfFile &elf, const Format &format) : elf_(&elf), format_(&format) {}
+
+  static const Format *format_of(std::uint32_t magic);
+  Result<> read_header(const PclntabCandidate &where);
+  Result<> read_functions(std::uint64_t count, ElfAddress text);
+  Result<Record> record(const FunctionView &function) const;
+  Result<std::string_view> name_at(std::uint32_t offset) const;
+  Result<std::string_view> file_name(const Record &record, std::int32_t number) const;
+
+  // Calls visit(start, end, value) for the pieces of a pc-value table, in bytes from the
+  // function's entry, until visit says false.
+  template <typename Visit>
+  Result<> for_each_value(std::uint32_t table, std::uint64_t size_bytes, Visit visit) const;
+  // The value at a distance from the entry; -1: none.
+  Result<std::int32_t> value_at(std::uint32_t table, std::uint64_t distance) const;
+
+  // The table that gives each instruction an index into the inline tree; 0: no such table.
+  Result<std::uint32_t> inline_index_table(const Record &record) const;
+  // The inline tree itself; absent where nothing was inlined.
+  Result<std::optional<ElfAddress>> inline_tree(const Record &record) const;
+
+  struct InlineNode {
+    std::string_view name;
+    std::uint64_t parent_distance = 0; // of parent_pc, from the function's entry
+  };
+  Result<InlineNode> inline_node(ElfAddress tree, std::int32_t index) const;
+
+  const ElfFile *elf_;
+  const Format *format_;
+  std::uint32_t quantum_ = 1;  // bytes per step of a pc-value table
+  ElfAddress function_data_;   // see ModuleData
+  ElfAddress records_address_; // of function_table_
+  ByteReader names_{{}};
+  ByteReader unit_files_{{}}; // per compilation unit: offsets into files_
+  ByteReader files_{{}};
+  ByteReader values_{{}};
+  ByteReader function_table_{{}}; // entries and offsets of records, then the records
+  std::vector<FunctionView> functions_;
 };
 
 } // namespace mapscope
