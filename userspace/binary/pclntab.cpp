@@ -29,6 +29,7 @@ struct HeaderStart {
   std::uint8_t pointer_size;
 };
 static_assert(sizeof(HeaderStart) == 8);
+constexpr std::uint64_t kFunctionCount = 8; // what follows it
 
 bool is_plausible(const HeaderStart &start) {
   return start.zero == 0 && (start.quantum == 1 || start.quantum == 4) && start.pointer_size == 8;
@@ -134,8 +135,8 @@ Result<Pclntab> Pclntab::parse(const ElfFile &elf, const PclntabCandidate &where
   table.quantum_ = start.quantum;
   table.function_data_ = module.function_data;
   TRY_WHILE(table.read_header(where), "header");
-  TRY_WHILE(table.read_functions(TRY(header.read_at<std::uint64_t>(8)), module.text.start),
-            "functions");
+  const auto count = TRY(header.read_at<std::uint64_t>(kFunctionCount));
+  TRY_WHILE(table.read_functions(count, module.text.start), "functions");
   if (table.functions_.front().range.start != module.functions.start ||
       table.functions_.back().range.end() != module.functions.end())
     return fail(Errc::unsupported, "its functions are not where the runtime says: code in several "
