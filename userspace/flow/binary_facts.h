@@ -89,7 +89,8 @@ struct BinaryFacts {
   bool is_pie = false;
   bool is_stripped = false; // no .symtab
   bool has_dwarf = false;
-  ElfAddress entry; // ELF e_entry
+  ElfAddress entry;        // ELF e_entry
+  FileOffset entry_offset; // of that instruction in the file
 
   std::string go_version;  // "go1.26.8"
   GoVersion version;
