@@ -48,12 +48,13 @@ func goroutine() string {
 
 func main() {
 	n := truth.Int("n", 3000000)
+	// The first look at the environment makes a map of it.
+	path := os.TempDir() + "/mapscope-mmap-" + strconv.Itoa(os.Getpid()) + ".log"
 	truth.Run(func(p *truth.Phase) {
 		// Only this thread logs, only this goroutine runs on it, and without a collector all that it
 		// allocates meanwhile is for the map: so every call that is logged is inside a map operation.
 		runtime.LockOSThread()
 		debug.SetGCPercent(-1)
-		path := os.TempDir() + "/mapscope-mmap-" + strconv.Itoa(os.Getpid()) + ".log"
 		kept = empty()
 		p.Made()
 		C.log_from_here(C.CString(path))

@@ -38,8 +38,9 @@ func useFile(p *truth.Phase, path string, content []byte) {
 func main() {
 	rounds := truth.Int("rounds", 200)
 	n := truth.Int("n", 500)
+	// The first look at the environment makes a map of it.
+	path := os.TempDir() + "/mapscope-quiet-" + strconv.Itoa(os.Getpid())
 	truth.Run(func(p *truth.Phase) {
-		path := os.TempDir() + "/mapscope-quiet-" + strconv.Itoa(os.Getpid())
 		content := make([]byte, 512)
 		for round := 0; round < rounds; round++ {
 			useFile(p, path, content)

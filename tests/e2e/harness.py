@@ -1,0 +1,218 @@
+"""What the end-to-end tests share: programs to watch, runs of mapscope, and how a test says that it
+can't run here.
+
+From the environment:
+
+    MAPSCOPE             the executable under test (required but for test_truth)
+    MAPSCOPE_WORKLOADS   what tools/build-workloads made (default: build/workloads)
+    MAPSCOPE_GO          one Go version for the tests that run on each (default: all that were built)
+"""
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WORKLOADS = pathlib.Path(os.environ.get("MAPSCOPE_WORKLOADS", ROOT / "build/workloads"))
+
+# Exit statuses of mapscope, the same for all its commands.
+CLEAN, FOUND, USAGE, INCONCLUSIVE, DENIED, GONE = range(6)
+
+COUNTED = ("created", "grown", "split", "cleared")  # operations that a truth and a report both have
+TIMEOUT_SECONDS = 120  # for what takes a few seconds on an idle machine
+SKIPPED = 77           # CTest's SKIP_RETURN_CODE
+
+
+def mapscope():
+    path = os.environ.get("MAPSCOPE")
+    if not path:
+        raise unittest.SkipTest("MAPSCOPE does not name the executable under test.")
+    if not os.access(path, os.X_OK):
+        raise AssertionError(f"MAPSCOPE={path} can't be executed.")
+    return path
+
+
+def require_root():
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("Tracing needs root.")
+
+
+def version_key(version):
+    return [int(part) for part in version.split(".")]
+
+
+def go_versions():
+    """Versions to test, oldest first."""
+    if chosen := os.environ.get("MAPSCOPE_GO"):
+        return [chosen]
+    if not WORKLOADS.is_dir():
+        raise unittest.SkipTest(f"{WORKLOADS} does not exist: run tools/build-workloads.")
+    return sorted((entry.name for entry in WORKLOADS.iterdir() if re.fullmatch(r"\d+(\.\d+)+", entry.name)), key=version_key)
+
+
+def workload(name, version=None, mode="plain"):
+    """A built program; of the newest version unless one is named."""
+    path = WORKLOADS / (version or go_versions()[-1]) / mode / name
+    if not path.exists():
+        raise unittest.SkipTest(f"{path} does not exist: run tools/build-workloads {name}.")
+    return path
+
+
+@contextlib.contextmanager
+def started(command, **options):
+    """A child process that does not outlive the block."""
+    process = subprocess.Popen([str(word) for word in command], **options)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+
+def wait_for(condition, what, seconds=TIMEOUT_SECONDS):
+    """What `condition` returns once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds} s.")
+        time.sleep(0.01)
+    return value
+
+
+def truth_in(output):
+    """The line that a workload ends with."""
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    if not lines:
+        raise AssertionError(f"The workload printed no truth, but: {output!r}")
+    return json.loads(lines[-1])
+
+
+@dataclasses.dataclass
+class Run:
+    """One run of mapscope and of the program it watched."""
+    exit_code: int
+    report: dict | None  # what --json gave; None: nothing
+    messages: str        # of mapscope, and of the program where both share standard error
+    output: str          # of the program
+
+    @property
+    def truth(self):
+        return truth_in(self.output)
+
+    @property
+    def operations(self):
+        return {key: self.report["operations"][key] for key in COUNTED}
+
+
+def read_report(path):
+    text = pathlib.Path(path).read_text()
+    return json.loads(text) if text else None
+
+
+def verify_command(report, *options):
+    return [mapscope(), "verify", "--json", "-o", str(report), *options]
+
+
+def verify(command, *options, program_env=None, program_stderr=None):
+    """Starts `command` under `mapscope verify` and waits for both."""
+    environment = os.environ | (program_env or {})
+    with tempfile.TemporaryDirectory(prefix="mapscope-e2e-") as directory:
+        report = pathlib.Path(directory) / "report.json"
+        report.touch()
+        done = subprocess.run([*verify_command(report, *options), "--", *map(str, command)], env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=program_stderr or subprocess.PIPE, timeout=TIMEOUT_SECONDS)
+        return Run(done.returncode, read_report(report), done.stderr or "", done.stdout)
+
+
+def attached(process):
+    """Whether a running mapscope holds BPF links, and has stopped adding to them."""
+    def links():
+        with contextlib.suppress(FileNotFoundError):
+            names = (os.readlink(entry.path) for entry in os.scandir(f"/proc/{process.pid}/fd"))
+            return sum("bpf_link" in name or "bpf-link" in name for name in names)
+        return 0
+
+    def ended_or_settled():
+        before = links()
+        time.sleep(0.2)
+        return process.poll() is not None or (before and before == links())
+
+    wait_for(ended_or_settled, "mapscope attaches its probes")
+    return process.poll() is None
+
+
+def verify_running(command, *options):
+    """Attaches `mapscope verify -p` to a waiting workload, lets that go on, and waits for both."""
+    with tempfile.TemporaryDirectory(prefix="mapscope-e2e-") as directory, \
+            started([*command, "-wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as target:
+        report = pathlib.Path(directory) / "report.json"
+        report.touch()
+        if target.stdout.readline() != "ready\n":
+            raise AssertionError(f"{command[0]} did not get ready.")
+        with started([*verify_command(report, *options), "-p", str(target.pid)], stderr=subprocess.PIPE, text=True) as tracer:
+            attached(tracer)
+            output, _ = target.communicate("\n", timeout=TIMEOUT_SECONDS)
+            _, messages = tracer.communicate(timeout=TIMEOUT_SECONDS)
+            return Run(tracer.returncode, read_report(report), messages, output)
+
+
+def interrupt(process, number=signal.SIGINT, seconds=TIMEOUT_SECONDS):
+    """Signals a process, and returns its exit status and how long it took to end."""
+    begin = time.monotonic()
+    process.send_signal(number)
+    process.wait(timeout=seconds)
+    return process.returncode, time.monotonic() - begin
+
+
+class EndToEndTest(unittest.TestCase):
+    """A test of the executable on this kernel."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        mapscope()
+        require_root()
+
+    def assert_exit(self, run, expected):
+        report = json.dumps(run.report, indent=1)[:4000]
+        self.assertEqual(run.exit_code, expected, f"\nmapscope said: {run.messages}\nreport: {report}\nprogram: {run.output}")
+
+    def assert_nothing_lost(self, run):
+        self.assertEqual({name: count for name, count in run.report["events"]["lost"].items() if count}, {})
+
+    def assert_agrees_with_truth(self, run, control=None):
+        """Every count that the program knows is the one reported, less those of a run without its phase."""
+        expected = {key: run.truth[key] for key in COUNTED if run.truth[key] is not None}
+        beside = control.operations if control else dict.fromkeys(COUNTED, 0)
+        self.assertEqual({key: run.operations[key] - beside[key] for key in expected}, expected)
+
+
+class _Result(unittest.TextTestResult):
+    """Says why a test was skipped, also when CTest shows no more than the last lines."""
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        print(f"skipped: {reason}", file=sys.stderr)
+
+
+def main():
+    """Runs the tests of the calling file; its exit status is CTest's."""
+    program = unittest.main("__main__", exit=False, testRunner=unittest.TextTestRunner(resultclass=_Result, verbosity=2))
+    result = program.result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    skipped_everything = len(result.skipped) >= max(1, result.testsRun)
+    sys.exit(SKIPPED if skipped_everything else 0)
