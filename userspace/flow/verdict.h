@@ -49,8 +49,10 @@ struct VerifyScope {
   // The descriptors of calls outside map operations were looked at too; off: such calls have
   // the class of the call alone, so a write to a pipe out there counts as a file call.
   bool outside_refined = false;
-  std::bitset<MAP_OPERATION_COUNT> probed_operations; // indexed by map_operation
-  std::bitset<HEAP_REQUEST_LARGE + 1> probed_heap;    // indexed by heap_request
+  // Whose counts are complete: all their functions are probed, or the binary has none of
+  // them. Indexed by map_operation and heap_request.
+  std::bitset<MAP_OPERATION_COUNT> covered_operations;
+  std::bitset<HEAP_REQUEST_LARGE + 1> covered_heap;
 };
 
 struct VerifyCost {
@@ -79,14 +81,14 @@ struct Violation {
 };
 
 struct OperationTotals {
-  // Absent: not probed.
+  // Absent: not covered.
   std::optional<std::uint64_t> created, grown, split, cleared, copied, pruned, first_groups;
   std::uint64_t on_stack = 0; // operations on maps whose header lies on a goroutine's stack
-  std::uint64_t observed = 0; // all of them
+  std::uint64_t observed = 0; // all entries of probed functions: one growth may be several
 };
 
 struct HeapTotals {
-  // Absent: not probed.
+  // Absent: not covered.
   std::optional<std::uint64_t> large_allocations, large_allocation_bytes;
   std::optional<std::uint64_t> grown_count, grown_bytes;
 };
