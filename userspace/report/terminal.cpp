@@ -1,0 +1,56 @@
+// ECMA-48 sequences that every terminal of today knows.
+#include "report/terminal.h"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace mapscope {
+
+namespace {
+
+std::string_view sequence(Colour colour) {
+  switch (colour) {
+  case Colour::red:
+    return "\x1b[1;31m";
+  case Colour::green:
+    return "\x1b[1;32m";
+  case Colour::yellow:
+    return "\x1b[1;33m";
+  case Colour::dim:
+    return "\x1b[2m";
+  case Colour::bold:
+    return "\x1b[1m";
+  }
+  return "";
+}
+
+} // namespace
+
+bool wants_colour(int fd) {
+  const char *no_colour = std::getenv("NO_COLOR");
+  const char *terminal = std::getenv("TERM");
+  bool refused = no_colour != nullptr && *no_colour != 0;
+  bool dumb = terminal != nullptr && std::string_view{terminal} == "dumb";
+  return !refused && !dumb && ::isatty(fd) == 1;
+}
+
+std::string coloured(std::string_view text, Colour colour, bool enabled) {
+  return enabled ? fmt::format("{}{}\x1b[0m", sequence(colour), text) : std::string{text};
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (char character : text) {
+    auto byte = static_cast<unsigned char>(character);
+    if (byte < 0x20 || byte == 0x7f)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += character;
+  }
+  return out;
+}
+
+} // namespace mapscope
