@@ -1,145 +1,140 @@
 // The table of features, and what their trials' answers mean for the one who asks.
 #include "kernel/features.h"
 
-#include <array>
-#include <fstream>
+#include <algorithm>
 
 #include <bpf/btf.h>
-#include <cap-ng.h>
+#include <bpf/libbpf.h>
+#include <linux/capability.h>
 
 #include "base/handle.h"
+#include "kernel/privileges.h"
 #include "kernel/trial.h"
 
 namespace mapscope {
 namespace {
 
-constexpr unsigned kNoCapability = ~0U;
+struct Capability {
+  const char *name;
+  unsigned number;
+};
 
 struct Row {
   const char *name;
   Trial trial;
   const char *used_for;
   const char *without;
-  std::array<unsigned, 2> capabilities{kNoCapability, kNoCapability};
+  std::vector<Capability> capabilities; // all of them
   std::vector<const char *> needed_by;
 };
 
-constexpr std::array kLoad{unsigned{CAP_BPF}, kNoCapability};
-constexpr std::array kTrace{unsigned{CAP_BPF}, unsigned{CAP_PERFMON}};
-constexpr std::array kAdminister{unsigned{CAP_SYS_ADMIN}, kNoCapability};
-constexpr std::array kLookInside{unsigned{CAP_SYS_PTRACE}, kNoCapability};
-constexpr std::array kNothing{kNoCapability, kNoCapability};
+constexpr Capability kBpf{"CAP_BPF", CAP_BPF};
+constexpr Capability kPerfmon{"CAP_PERFMON", CAP_PERFMON};
+constexpr Capability kPtrace{"CAP_SYS_PTRACE", CAP_SYS_PTRACE};
+constexpr Capability kAdmin{"CAP_SYS_ADMIN", CAP_SYS_ADMIN};
+
+constexpr const char *kUnused = "";
 
 // In the order of the report: what everything rests on first.
+// clang-format off
 const std::vector<Row> &rows() {
   static const std::vector<Row> kRows = {
       {"BTF", try_kernel_types, "programs that fit the running kernel",
-       "no program can be loaded", kNothing, {"verify"}},
-      {"uprobe", try_uprobe, "seeing map operations", "no map operation is seen", kTrace,
-       {"verify"}},
+       "no program can be loaded", {}, {"verify"}},
+      {"capabilities", try_capabilities, "loading programs and placing them",
+       "no program can be loaded", {kBpf, kPerfmon}, {"verify"}},
+      {"uprobe", try_uprobe, "seeing map operations",
+       "no map operation is seen", {kBpf, kPerfmon}, {"verify"}},
       {"uprobe_multi", try_uprobe_multi, "all probes of a binary in one link",
-       "one link for each probe, 0.1 s each to close", kTrace, {}},
+       "one link for each probe, 0.1 s each to close", {kBpf, kPerfmon}, {}},
       {"tp_btf sys_enter", try_typed_system_call_entry, "seeing system calls",
-       "no system call is seen", kTrace, {"verify"}},
+       "no system call is seen", {kBpf, kPerfmon}, {"verify"}},
       {"tp_btf sys_exit", try_typed_system_call_exit, "results of system calls",
-       "no result and no path of a file call is known", kTrace, {"verify"}},
-      {"tp_btf sched_process_exec", try_typed_process_exec,
-       "placing probes anew when a process execs", "probes are lost silently", kTrace,
-       {"verify"}},
+       "no result of a call is known", {kBpf, kPerfmon}, {"verify"}},
+      {"tp_btf sched_process_exec", try_typed_process_exec, "following a process through exec",
+       "probes are lost silently", {kBpf, kPerfmon}, {"verify"}},
       {"tp_btf io_uring_submit_req", try_typed_io_uring_submit, "seeing io_uring requests",
-       "of io_uring, only io_uring_enter is seen", kTrace, {}},
-      {"ring buffer", try_ring_buffer, "records from the kernel", "no record arrives", kLoad,
-       {"verify"}},
+       "only io_uring_enter is seen", {kBpf, kPerfmon}, {}},
+      {"ring buffer", try_ring_buffer, "records from the kernel",
+       "no record arrives", {kBpf}, {"verify"}},
       {"bpf_loop", try_loop_helper, "walking stacks and paths in the kernel",
-       "the programs are refused", kTrace, {"verify"}},
+       "the programs are refused", {kBpf, kPerfmon}, {"verify"}},
       {"bpf_get_attach_cookie", try_attach_cookie, "telling the probes of a link apart",
-       "the programs are refused", kTrace, {"verify"}},
+       "the programs are refused", {kBpf, kPerfmon}, {"verify"}},
       {"bpf_rdonly_cast", try_rdonly_cast, "cheap looks at open files",
-       "slower looks: some 300 ns more for each file call that is looked at", kTrace, {}},
-      {"raw_tp sys_enter", try_raw_tracepoint, "nothing: tp_btf is used", "nothing is lost",
-       kTrace, {}},
-      {"fentry", try_fentry, "nothing: tracepoints do", "nothing is lost", kTrace, {}},
-      {"kprobe", try_kprobe, "nothing: tracepoints do", "nothing is lost", kTrace, {}},
+       "each look takes some 300 ns more", {kBpf, kPerfmon}, {}},
+      {"raw_tp sys_enter", try_raw_tracepoint, kUnused,
+       "tp_btf tells the same for less", {kBpf, kPerfmon}, {}},
+      {"fentry", try_fentry, kUnused,
+       "tracepoints tell what is needed", {kBpf, kPerfmon}, {}},
+      {"kprobe", try_kprobe, kUnused,
+       "tracepoints tell what is needed", {kBpf, kPerfmon}, {}},
       {"iter/bpf_map", try_map_iterator, "listing the kernel's BPF maps",
-       "BPF maps are listed by their ids", kTrace, {}},
-      {"iter/task", try_task_iterator, "listing processes", "/proc is read instead", kTrace, {}},
+       "they are listed by their ids", {kBpf, kPerfmon}, {}},
+      {"iter/task", try_task_iterator, kUnused,
+       "/proc tells which processes there are", {kBpf, kPerfmon}, {}},
       {"BPF statistics", try_program_statistics, "run times of BPF programs",
-       "run times are not known", kAdminister, {}},
+       "run times are not known", {kAdmin}, {}},
       {"process_vm_readv", try_reading_memory, "reading another process's memory",
-       "only one's own children can be looked into", kLookInside, {}},
-      {"pagemap", try_page_map, "which pages are resident", "residency is not known", kLookInside,
-       {}},
+       "only one's own children can be looked into", {kPtrace}, {}},
+      {"pagemap", try_page_map, "which pages are resident",
+       "residency is not known", {kPtrace}, {}},
       {"PAGEMAP_SCAN", try_page_map_scan, "which pages are resident, in few calls",
-       "the page map is read entry by entry", kLookInside, {}},
+       "the page map is read entry by entry", {kPtrace}, {}},
       {"seccomp", try_seccomp, "confining the parser of executables",
-       "executables are not parsed", kNothing, {"verify", "inspect"}},
+       "executables are not parsed", {}, {"verify", "inspect"}},
       {"no lockdown", try_lockdown, "reading kernel memory in BPF programs",
-       "the programs are refused", kNothing, {"verify"}},
-      {"locked memory", try_locked_memory, "BPF maps on kernels older than 5.11",
-       "nothing is lost on newer ones", kNothing, {}},
-      {"tracefs", try_tracefs, "nothing: probes are placed without it", "nothing is lost",
-       kAdminister, {}},
+       "the programs are refused", {}, {"verify"}},
+      {"locked memory", try_locked_memory, kUnused,
+       "kernels from 5.11 on charge BPF maps to the cgroup", {}, {}},
+      {"tracefs", try_tracefs, kUnused,
+       "probes are placed without it", {kAdmin}, {}},
       {"bpffs", try_bpffs, "naming BPF maps that others pinned",
-       "pinned maps are known by their ids only", kAdminister, {}},
-      {"unprivileged BPF", try_unprivileged_bpf, "nothing: capabilities are held",
-       "only privileged users load programs, as most systems want it", kNothing, {}},
+       "pinned maps are known by their ids only", {}, {}},
+      {"unprivileged BPF", try_unprivileged_bpf, kUnused,
+       "mapscope asks for capabilities", {}, {}},
   };
   return kRows;
 }
-
-// Capabilities of a user namespace are held, and count for nothing here.
-bool in_initial_user_namespace() {
-  std::ifstream map("/proc/self/uid_map");
-  std::uint64_t inside = 0, outside = 0, count = 0;
-  return map >> inside >> outside >> count && inside == 0 && outside == 0 && count == 0xffffffff;
-}
-
-bool holds(unsigned capability) {
-  return capng_have_capability(CAPNG_EFFECTIVE, capability) == 1 ||
-         (capability != CAP_SYS_PTRACE &&
-          capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) == 1);
-}
+// clang-format on
 
 // A refusal says `denied` only if it could have been otherwise with more privileges: some
 // kernels answer EPERM for what they were built without.
-Availability availability(const Result<std::string> &answer, const Row &row, bool initial) {
+Availability availability(const Result<std::string> &answer, const Row &row) {
   if (answer)
     return Availability::yes;
   if (answer.error().code() != Errc::denied)
     return Availability::no;
-  bool has_all = initial;
-  for (unsigned capability : row.capabilities)
-    has_all = has_all && (capability == kNoCapability || holds(capability));
+  const bool has_all = std::ranges::all_of(row.capabilities, holds_capability, &Capability::number);
   return has_all ? Availability::no : Availability::denied;
 }
 
-Feature try_feature(const Row &row, const TrialContext &context, bool initial) {
+Feature try_feature(const Row &row, const TrialContext &context) {
   const Result<std::string> answer = row.trial(context);
   Feature feature{.name = row.name,
-                  .availability = availability(answer, row, initial),
+                  .availability = availability(answer, row),
                   .answer = answer ? *answer : answer.error().message(),
                   .used_for = row.used_for,
                   .without = row.without,
                   .capabilities = {},
                   .needed_by = {row.needed_by.begin(), row.needed_by.end()}};
-  for (unsigned capability : row.capabilities)
-    if (capability != kNoCapability)
-      feature.capabilities.push_back(
-          fmt::format("CAP_{}", to_upper(capng_capability_to_name(capability))));
+  for (const Capability &capability : row.capabilities)
+    feature.capabilities.emplace_back(capability.name);
   return feature;
 }
 
 } // namespace
 
 std::vector<Feature> find_features() {
+  // The table says what libbpf would print.
+  const libbpf_print_fn_t print = libbpf_set_print(nullptr);
   const Handle<btf, btf__free> kernel_types{btf__load_vmlinux_btf()};
   const TrialContext context{.kernel_types = kernel_types.get()};
-  const bool initial = in_initial_user_namespace();
-  capng_get_caps_process();
 
   std::vector<Feature> features;
   for (const Row &row : rows())
-    features.push_back(try_feature(row, context, initial));
+    features.push_back(try_feature(row, context));
+  libbpf_set_print(print);
   return features;
 }
 

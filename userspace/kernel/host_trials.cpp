@@ -9,6 +9,7 @@
 #include <string>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/handle.h"
+#include "kernel/privileges.h"
 #include "kernel/trial.h"
 
 namespace mapscope {
@@ -71,7 +73,8 @@ Result<ForeignMemory> find_foreign_memory() {
     if (std::sscanf(line.data(), "%" SCNx64 "-%*x %c", &start, &readable) == 2 && readable == 'r')
       return ForeignMemory{pid, start};
   }
-  return std::unexpected(Error::from_errno("reading " + path, std::ferror(maps.get()) ? EIO : EACCES));
+  return std::unexpected(
+      Error::from_errno("reading " + path, std::ferror(maps.get()) ? EIO : EACCES));
 }
 
 Result<Fd> open_page_map(pid_t pid) {
@@ -104,6 +107,12 @@ Result<std::string> try_mounted(const char *directory, long magic) {
 
 } // namespace
 
+Result<std::string> try_capabilities(const TrialContext &) {
+  if (!holds_capability(CAP_BPF) || !holds_capability(CAP_PERFMON))
+    return fail(Errc::denied, "this process is not root, or in a container without them");
+  return "held";
+}
+
 Result<std::string> try_tracefs(const TrialContext &) {
   return try_mounted("/sys/kernel/tracing", TRACEFS_MAGIC);
 }
@@ -128,7 +137,8 @@ Result<std::string> try_page_map(const TrialContext &) {
   const auto page = static_cast<off_t>(memory.address) / sysconf(_SC_PAGESIZE);
   std::uint64_t entry = 0;
   if (pread(page_map.get(), &entry, sizeof(entry), page * off_t{sizeof(entry)}) != sizeof(entry))
-    return std::unexpected(Error::from_errno(fmt::format("reading that of process {}", memory.pid)));
+    return std::unexpected(
+        Error::from_errno(fmt::format("reading that of process {}", memory.pid)));
   return fmt::format("read that of process {}", memory.pid);
 }
 

@@ -45,8 +45,7 @@ Result<std::string> expect_run(const CountingProgram &program, std::invocable au
   return fmt::format("{} and called", how);
 }
 
-Result<std::uint32_t> type_id(const TrialContext &context, const char *name,
-                              std::uint32_t kind) {
+Result<std::uint32_t> type_id(const TrialContext &context, const char *name, std::uint32_t kind) {
   if (!context.kernel_types)
     return fail(Errc::unsupported, "the kernel has no BTF to find {} in", name);
   const int id = btf__find_by_name_kind(context.kernel_types, name, kind);
@@ -105,8 +104,8 @@ Result<Fd> open_perf_probe(const char *unit, const char *place, std::uint64_t of
   attributes.config1 = reinterpret_cast<std::uintptr_t>(place);
   attributes.config2 = offset;
   const pid_t own_process = 0;
-  Fd probe{static_cast<int>(syscall(SYS_perf_event_open, &attributes, own_process, -1, -1,
-                                    PERF_FLAG_FD_CLOEXEC))};
+  Fd probe{static_cast<int>(
+      syscall(SYS_perf_event_open, &attributes, own_process, -1, -1, PERF_FLAG_FD_CLOEXEC))};
   if (!probe)
     return std::unexpected(Error::from_errno("perf_event_open"));
   if (ioctl(probe.get(), PERF_EVENT_IOC_SET_BPF, program.fd()) < 0 ||
@@ -192,8 +191,7 @@ Result<std::string> try_fentry(const TrialContext &context) {
   const Fd link{bpf_raw_tracepoint_open(nullptr, program.fd())};
   if (!link)
     return std::unexpected(Error::from_errno("attaching to bpf_fentry_test1"));
-  return expect_run(
-      program, [&] { bpf_prog_test_run_opts(program.fd(), nullptr); }, "attached");
+  return expect_run(program, [&] { bpf_prog_test_run_opts(program.fd(), nullptr); }, "attached");
 }
 
 Result<std::string> try_kprobe(const TrialContext &) {

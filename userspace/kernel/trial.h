@@ -38,7 +38,8 @@ Result<std::string> try_attach_cookie(const TrialContext &);
 Result<std::string> try_rdonly_cast(const TrialContext &);
 Result<std::string> try_program_statistics(const TrialContext &);
 
-// Of the host: file systems, other processes' memory, limits and settings.
+// Of privileges and of the host: file systems, other processes' memory, limits and settings.
+Result<std::string> try_capabilities(const TrialContext &);
 Result<std::string> try_tracefs(const TrialContext &);
 Result<std::string> try_bpffs(const TrialContext &);
 Result<std::string> try_reading_memory(const TrialContext &);
