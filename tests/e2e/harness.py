@@ -153,19 +153,62 @@ def attached(process):
     return process.poll() is None
 
 
-def verify_running(command, *options):
-    """Attaches `mapscope verify -p` to a waiting workload, lets that go on, and waits for both."""
-    with tempfile.TemporaryDirectory(prefix="mapscope-e2e-") as directory, \
-            started([*command, "-wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as target:
-        report = pathlib.Path(directory) / "report.json"
-        report.touch()
+@contextlib.contextmanager
+def waiting(command, **options):
+    """A workload that waits at the beginning of its phase."""
+    with started([*command, "-wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options) as target:
         if target.stdout.readline() != "ready\n":
             raise AssertionError(f"{command[0]} did not get ready.")
-        with started([*verify_command(report, *options), "-p", str(target.pid)], stderr=subprocess.PIPE, text=True) as tracer:
-            attached(tracer)
-            output, _ = target.communicate("\n", timeout=TIMEOUT_SECONDS)
-            _, messages = tracer.communicate(timeout=TIMEOUT_SECONDS)
-            return Run(tracer.returncode, read_report(report), messages, output)
+        yield target
+
+
+@contextlib.contextmanager
+def watching(pid, *options):
+    """A `mapscope verify -p` that has its probes in place; yields it and the path of its report."""
+    with tempfile.TemporaryDirectory(prefix="mapscope-e2e-") as directory:
+        report = pathlib.Path(directory) / "report.json"
+        report.touch()
+        with started([*verify_command(report, *options), "-p", str(pid)], stderr=subprocess.PIPE, text=True) as tracer:
+            if not attached(tracer):
+                raise AssertionError(f"mapscope ended with {tracer.returncode}: {tracer.stderr.read()}")
+            yield tracer, report
+
+
+def verify_waiting(target, *options, pid=None):
+    """Watches a waiting workload from here to its end. `pid`: its number, where it is not a child."""
+    with watching(pid or target.pid, *options) as (tracer, report):
+        output, _ = target.communicate("\n", timeout=TIMEOUT_SECONDS)
+        _, messages = tracer.communicate(timeout=TIMEOUT_SECONDS)
+        return Run(tracer.returncode, read_report(report), messages, output)
+
+
+def verify_running(command, *options):
+    """Attaches `mapscope verify -p` to a workload that waits, and lets it go on to its end."""
+    with waiting(command) as target:
+        return verify_waiting(target, *options)
+
+
+def tracer_of(pid):
+    """Who ptraces a process; 0: nobody."""
+    return int(re.search(r"^TracerPid:\t(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1])
+
+
+def bpf_objects(process):
+    """Ids of the BPF programs and links that a process holds."""
+    ids = set()
+    for entry in os.scandir(f"/proc/{process.pid}/fdinfo"):
+        with contextlib.suppress(FileNotFoundError):
+            ids |= set(re.findall(r"^(prog_id|link_id):\t(\d+)", pathlib.Path(entry.path).read_text(), re.M))
+    return ids
+
+
+def bpf_objects_of_this_machine():
+    """The same of everybody, from bpftool."""
+    ids = set()
+    for kind in ("prog", "link"):
+        listing = subprocess.run(["bpftool", "-j", kind, "show"], check=True, capture_output=True, text=True).stdout
+        ids |= {(f"{kind}_id", str(row["id"])) for row in json.loads(listing)}
+    return ids
 
 
 def interrupt(process, number=signal.SIGINT, seconds=TIMEOUT_SECONDS):

@@ -10,10 +10,23 @@ import (
 
 var known []string
 
+// arguments are those before --.
+func arguments() []string { return os.Args[1 : len(os.Args)-len(Rest())] }
+
+// Rest is what follows --.
+func Rest() []string {
+	for i, argument := range os.Args {
+		if argument == "--" {
+			return os.Args[i+1:]
+		}
+	}
+	return nil
+}
+
 // Switch says whether -name is among the arguments.
 func Switch(name string) bool {
 	known = append(known, name)
-	for _, argument := range os.Args[1:] {
+	for _, argument := range arguments() {
 		if argument == "-"+name {
 			return true
 		}
@@ -36,9 +49,10 @@ func Int(name string, otherwise int) int {
 
 func text(name, otherwise string) string {
 	known = append(known, name)
-	for i, argument := range os.Args[1:] {
-		if argument == "-"+name && i+2 < len(os.Args) {
-			return os.Args[i+2]
+	words := arguments()
+	for i, word := range words {
+		if word == "-"+name && i+1 < len(words) {
+			return words[i+1]
 		}
 	}
 	return otherwise
@@ -46,8 +60,8 @@ func text(name, otherwise string) string {
 
 // A misspelt flag would otherwise run the defaults and look like a success.
 func refuseUnknownArguments() {
-	for _, argument := range os.Args[1:] {
-		if argument[:1] == "-" && !isKnown(argument[1:]) {
+	for _, argument := range arguments() {
+		if argument != "--" && argument[:1] == "-" && !isKnown(argument[1:]) {
 			Fail("unknown flag " + argument + ".")
 		}
 	}
