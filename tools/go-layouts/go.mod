@@ -1,0 +1,3 @@
+module mapscope/tools/go-layouts
+
+go 1.26
