@@ -6,17 +6,18 @@
 # Both prepare the machine first (tools/setup) and need nothing but a Debian 12 or Ubuntu
 # 24.04, as root or with sudo. Further: build release bench format lint fuzz install clean.
 
+# The Go release that `make verify` builds its program with: 1.17.13, 1.27.4, ... or the one
+# that is installed. TIME is what `make fuzz` gives each target, in seconds.
+GO ?= installed
 TIME ?= 60
-WORKLOADS := build/workloads
 SOURCES := $(shell find userspace tests bpf benchmarks -name '*.h' -o -name '*.cpp' -o -name '*.c')
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
 verify: release
-	@tools/build-workloads quiet
-	@$(AS_ROOT) build/release/userspace/mapscope verify -- $(WORKLOADS)/quiet
+	@tools/build-workloads --go $(GO) --mode plain quiet
+	@$(AS_ROOT) build/release/userspace/mapscope verify -- build/workloads/$(GO)/plain/quiet
 
 test: setup-test fuzz-smoke build
-	@tools/build-workloads
 	@ctest --preset all
 
 build: setup-test
@@ -32,7 +33,7 @@ bench: setup-test
 	@cmake --build --preset bench
 	@for benchmark in $$(find build/bench/benchmarks -name '*_bench' -type f); do $$benchmark; done
 
-# TIME seconds for each target; what it finds stays in build/fuzz/findings.
+# What it finds stays in build/fuzz/findings.
 fuzz: setup-test
 	@cmake --preset fuzz --log-level=WARNING
 	@cmake --build --preset fuzz --target tests/fuzz/all
