@@ -91,8 +91,10 @@ static __always_inline bool is_memfd(struct file *file)
 	       start[4] == 'd' && start[5] == ':';
 }
 
-static __always_inline __u8 descriptor_kind_of(struct file *file)
+/* enum descriptor_kind of a descriptor of the running process. */
+__weak __noinline int descriptor_kind_of(__u32 fd)
 {
+	struct file *file = file_of(bpf_get_current_task_btf(), fd);
 	__u64 magic;
 	__u32 mode, rdev;
 
@@ -115,23 +117,21 @@ static __always_inline __u8 descriptor_kind_of(struct file *file)
 	return descriptor_of_mode(magic, mode, rdev, magic != MAGIC_TMPFS || !is_memfd(file));
 }
 
-/* The class of a call on a descriptor, given what it is: see userspace/attribute/. */
+/*
+ * The class of a file call, given what its descriptor is: see userspace/attribute/. A
+ * table and not a switch, so that the verifier has one path and not ten from here on.
+ */
+static const __u8 class_of_descriptor[16] = {
+	[DESCRIPTOR_UNKNOWN] = CALL_CLASS_FILE,	  [DESCRIPTOR_FILE] = CALL_CLASS_FILE,
+	[DESCRIPTOR_DIRECTORY] = CALL_CLASS_FILE, [DESCRIPTOR_DEVICE] = CALL_CLASS_FILE,
+	[DESCRIPTOR_SOCKET] = CALL_CLASS_NETWORK, [DESCRIPTOR_MEMORY] = CALL_CLASS_MEMORY,
+	[DESCRIPTOR_PIPE] = CALL_CLASS_OTHER,	  [DESCRIPTOR_EVENT] = CALL_CLASS_OTHER,
+	[DESCRIPTOR_TERMINAL] = CALL_CLASS_OTHER, [DESCRIPTOR_CLOSED] = CALL_CLASS_OTHER,
+};
+
 static __always_inline __u8 refine_class(__u8 call_class, __u8 kind)
 {
-	if (call_class != CALL_CLASS_FILE)
-		return call_class;
-	switch (kind) {
-	case DESCRIPTOR_SOCKET:
-		return CALL_CLASS_NETWORK;
-	case DESCRIPTOR_MEMORY:
-		return CALL_CLASS_MEMORY;
-	case DESCRIPTOR_PIPE:
-	case DESCRIPTOR_EVENT:
-	case DESCRIPTOR_TERMINAL:
-	case DESCRIPTOR_CLOSED:
-		return CALL_CLASS_OTHER;
-	}
-	return CALL_CLASS_FILE;
+	return call_class == CALL_CLASS_FILE ? class_of_descriptor[kind & 15] : call_class;
 }
 
 /* ---- paths ---- */
@@ -197,17 +197,21 @@ static long path_component(__u32 depth, struct path_walk *walk)
 }
 
 /*
- * Writes the path of `file` as seen from the kernel's first mount namespace; for what has
- * no path (pipes, sockets, anonymous inodes) the name of its dentry. Called where
- * preemption is off, since the buffer is per CPU.
+ * Writes the path behind a descriptor to the CPU's buffer, as seen from the kernel's first
+ * mount namespace; for what has no path (pipes, sockets, anonymous inodes) the name of its
+ * dentry. Returns where in the buffer it starts. Called where preemption is off.
  */
-static __always_inline void write_descriptor_path(struct file *file, char *path)
+__weak __noinline int find_descriptor_path(__u32 fd)
 {
 	__u32 zero = 0;
 	struct path_buffer *buffer = bpf_map_lookup_elem(&path_buffers, &zero);
+	struct file *file = file_of(bpf_get_current_task_btf(), fd);
 
-	if (!buffer || !file)
-		return;
+	if (!buffer)
+		return 0;
+	buffer->text[PATH_BUFFER_BYTES - 1] = 0;
+	if (!file)
+		return PATH_BUFFER_BYTES - 1;
 
 	struct path_walk walk = {
 		.dentry = BPF_CORE_READ(file, f_path.dentry),
@@ -216,13 +220,21 @@ static __always_inline void write_descriptor_path(struct file *file, char *path)
 		.start = PATH_BUFFER_BYTES - 1,
 	};
 
-	buffer->text[PATH_BUFFER_BYTES - 1] = 0;
 	bpf_loop(PATH_DEPTH_MAX, path_component, &walk, 0);
 	if (walk.start == PATH_BUFFER_BYTES - 1) {
-		bpf_probe_read_kernel_str(path, EVENT_PATH_BYTES,
+		walk.start = 0;
+		bpf_probe_read_kernel_str(buffer->text, PATH_COMPONENT_BYTES,
 					  BPF_CORE_READ(file, f_path.dentry, d_name.name));
-		return;
 	}
-	bpf_probe_read_kernel_str(path, EVENT_PATH_BYTES,
-				  &buffer->text[walk.start & (PATH_BUFFER_BYTES - 1)]);
+	return walk.start;
+}
+
+static __always_inline void write_descriptor_path(__u32 fd, char *path)
+{
+	__u32 zero = 0, start = find_descriptor_path(fd);
+	struct path_buffer *buffer = bpf_map_lookup_elem(&path_buffers, &zero);
+
+	if (buffer)
+		bpf_probe_read_kernel_str(path, EVENT_PATH_BYTES,
+					  &buffer->text[start & (PATH_BUFFER_BYTES - 1)]);
 }

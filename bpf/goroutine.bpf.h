@@ -32,6 +32,17 @@ static __always_inline bool in_range(const volatile struct pc_range *range, __u6
 	return pc - range->start < range->size_bytes;
 }
 
+/*
+ * The same as 0 or 1 and without a branch: among twenty ranges the verifier would walk
+ * every combination of answers. Ranges are smaller than half the address space.
+ */
+static __always_inline __u64 in_range_bit(const volatile struct pc_range *range, __u64 pc)
+{
+	__u64 distance = pc - range->start;
+
+	return (~distance & (distance - range->size_bytes)) >> 63;
+}
+
 static __always_inline bool g_field(const __u64 *words, __u32 offset, __u64 *value)
 {
 	__u32 index = offset / 8;
@@ -59,13 +70,14 @@ static __always_inline __u64 g_from_tls(const struct target *target)
  * Fills `out` for the call that `regs` show. 0, or a negative errno when a structure
  * could not be read. out->flags says when there is no goroutine to speak of.
  */
-static __always_inline int find_goroutine(const struct target *target,
-					  const struct user_registers *regs, __u64 g,
-					  struct goroutine *out)
+__weak __noinline int find_goroutine(__u32 index, const struct user_registers *regs, __u64 g,
+				     struct goroutine *out)
 {
+	const struct target *target = &mapscope_targets[index & (TARGETS_MAX - 1)];
 	__u64 m = 0, g0 = 0, words[G_WORDS];
 
-	__builtin_memset(out, 0, sizeof(*out));
+	if (!regs || !out)
+		return -22;
 	if (!g) {
 		out->flags = WITNESS_NO_GOROUTINE;
 		return 0;

@@ -21,22 +21,21 @@ int heap_request(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 	__u32 request = PROBE_SUBJECT(cookie);
 	__u32 index = PROBE_TARGET(cookie);
-	struct target *target = &mapscope_targets[index & (TARGETS_MAX - 1)];
 	struct target_counts *counts = counts_of(index);
 	struct user_registers registers = USER_REGISTERS(ctx);
-	struct goroutine goroutine;
+	struct goroutine goroutine = {};
 	struct verdict verdict = {};
 	__u64 bytes = GO_ARGUMENT_2(ctx);
 
 	if (!counts)
 		return 0;
-	if (find_goroutine(target, &registers, registers.g, &goroutine)) {
+	if (find_goroutine(index, &registers, registers.g, &goroutine)) {
 		COUNT(counts->lost[LOSS_GOROUTINE_UNREADABLE]);
 		goroutine.flags = WITNESS_NO_GOROUTINE;
 	}
 	verdict.witnesses = goroutine.flags;
 	if (!(goroutine.flags & (WITNESS_NO_GOROUTINE | WITNESS_SIGNAL_STACK)))
-		hear_witnesses(index, target, &goroutine, target->tgid, &verdict);
+		hear_witnesses(index, &goroutine, &verdict);
 
 	__u32 inside = verdict.place != CALL_OUTSIDE;
 

@@ -39,10 +39,10 @@ int BPF_PROG(io_uring_submit, struct io_kiocb *request)
 	if (known && !polled) {
 		bool in_go = in_range(&target->text, registers.ip - target->load_bias);
 
-		if (!find_goroutine(target, &registers,
+		if (!find_goroutine(index, &registers,
 				    in_go ? registers.g : g_from_tls(target), &goroutine) &&
 		    !(goroutine.flags & (WITNESS_NO_GOROUTINE | WITNESS_SIGNAL_STACK)))
-			hear_witnesses(index, target, &goroutine, tgid, &verdict);
+			hear_witnesses(index, &goroutine, &verdict);
 	}
 
 	struct io_uring_submit_event *event =

@@ -31,17 +31,21 @@ __u32 mapscope_samples_shown[TARGETS_MAX] = {};
 #define CALL_GETTID 186 /* amd64; a new thread makes it before its TLS is set */
 
 struct call {
-	struct pt_regs *regs;
-	struct file *file;
-	struct target_counts *counts;
 	__u32 index;
 	__u32 number;
 	__u8 flags; /* of the table */
 	__u8 call_class;
 	__u8 descriptor_kind;
+	__u8 has_descriptor;
 };
 
-static __always_inline void note_pending(struct call *call, __u64 time_ns, __u64 path)
+/* What this thread's registers were when it entered the kernel. */
+static __always_inline struct pt_regs *own_registers(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
+static __always_inline void note_pending(const struct call *call, __u64 time_ns, __u64 path)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct pending_call pending = {
@@ -54,16 +58,19 @@ static __always_inline void note_pending(struct call *call, __u64 time_ns, __u64
 	__sync_fetch_and_add(&mapscope_pending_count, 1);
 	if (bpf_map_update_elem(&pending_calls, &thread, &pending, BPF_ANY)) {
 		__sync_fetch_and_add(&mapscope_pending_count, -1);
-		COUNT(call->counts->lost[LOSS_PENDING_TABLE_FULL]);
+		struct target_counts *counts = counts_of(call->index);
+
+		if (counts)
+			COUNT(counts->lost[LOSS_PENDING_TABLE_FULL]);
 	}
 }
 
-static __always_inline void fill_call(struct system_call_event *event, struct call *call,
-				      const struct verdict *verdict)
+static __always_inline void fill_call(struct system_call_event *event, const struct call *call,
+				      const struct verdict *verdict, struct pt_regs *regs)
 {
-	SYSTEM_CALL_ARGUMENTS(call->regs, event->arguments);
-	struct user_registers registers = USER_REGISTERS(call->regs);
+	struct user_registers registers = USER_REGISTERS(regs);
 
+	SYSTEM_CALL_ARGUMENTS(regs, event->arguments);
 	event->goid = verdict->goid;
 	event->ip = registers.ip;
 	event->map_pc = verdict->map_pc;
@@ -78,16 +85,20 @@ static __always_inline void fill_call(struct system_call_event *event, struct ca
 	event->reserved[0] = event->reserved[1] = 0;
 }
 
-static __always_inline void report_call(struct call *call, const struct verdict *verdict)
+__weak __noinline int report_call(const struct call *call, const struct verdict *verdict)
 {
+	if (!call || !verdict)
+		return 0;
+
 	struct system_call_event *event = EMIT_RESERVE(EVENT_KIND_SYSTEM_CALL,
 						       struct system_call_event, call->index);
 
 	if (!event)
-		return;
-	fill_call(event, call, verdict);
+		return 0;
+	fill_call(event, call, verdict, own_registers());
 	note_pending(call, event->header.time_ns, 0);
 	EMIT_SUBMIT(event);
+	return 0;
 }
 
 /* Which return address the frame chain lacks: that of a system-call stub. */
@@ -104,7 +115,7 @@ static __always_inline __u64 stub_caller(const struct target *target,
 }
 
 static __always_inline void write_path(struct system_call_detail_event *event,
-				       struct call *call, __u64 *missing)
+				       const struct call *call, __u64 *missing)
 {
 	__u64 user_path = 0;
 
@@ -124,73 +135,55 @@ static __always_inline void write_path(struct system_call_detail_event *event,
 			event->path_missing = 1;
 			*missing = user_path;
 		}
-		return;
+	} else if (call->has_descriptor) {
+		write_descriptor_path(event->call.arguments[0], event->path);
 	}
-	if (call->file)
-		write_descriptor_path(call->file, event->path);
 }
 
-static __always_inline void report_detail(struct call *call, const struct target *target,
-					  const struct verdict *verdict,
-					  const struct goroutine *goroutine)
+/* `goroutine_fp`: where its frame chain starts, for calls that C code makes. */
+__weak __noinline int report_detail(const struct call *call, const struct verdict *verdict,
+				    __u64 goroutine_fp)
 {
-	struct user_registers registers = USER_REGISTERS(call->regs);
+	if (!call || !verdict)
+		return 0;
+
+	const struct target *target = &mapscope_targets[call->index & (TARGETS_MAX - 1)];
+	struct pt_regs *regs = own_registers();
+	struct user_registers registers = USER_REGISTERS(regs);
 	struct system_call_detail_event *event =
 		EMIT_RESERVE(EVENT_KIND_SYSTEM_CALL_DETAIL, struct system_call_detail_event,
 			     call->index);
-	__u64 missing = 0;
+	__u64 missing = 0, caller = 0, fp = registers.fp;
 
 	if (!event)
-		return;
-	fill_call(&event->call, call, verdict);
+		return 0;
+	fill_call(&event->call, call, verdict, regs);
 	__builtin_memset(event->reserved, 0, sizeof(event->reserved));
 	if (in_range(&target->text, registers.ip - target->load_bias))
-		copy_stack(registers.ip, stub_caller(target, &registers), registers.fp,
-			   event->stack);
-	else /* C code need not keep frame pointers: start at the goroutine */
-		copy_stack(registers.ip, 0, goroutine ? goroutine->fp : registers.fp,
-			   event->stack);
+		caller = stub_caller(target, &registers);
+	else if (goroutine_fp) /* C code need not keep frame pointers */
+		fp = goroutine_fp;
+	copy_stack(registers.ip, caller, fp, event->stack);
 	write_path(event, call, &missing);
 	note_pending(call, event->call.header.time_ns, missing);
 	EMIT_SUBMIT(event);
+	return 0;
 }
 
-/* A call that no map operation made: counted, and a few file calls shown. */
-static __always_inline void outside(struct call *call, const struct target *target,
-				    const struct verdict *verdict)
-{
-	COUNT(call->counts->class_calls[CALL_OUTSIDE][call->call_class & (CALL_CLASS_COUNT - 1)]);
-	COUNT(call->counts->calls_outside[call->number]);
-
-	if (call->call_class == CALL_CLASS_MEMORY) {
-		if (mapscope_settings.emit_memory_calls)
-			report_call(call, verdict);
-		return;
-	}
-	if (call->call_class != CALL_CLASS_FILE || !mapscope_settings.emit_call_samples)
-		return;
-
-	__u32 *shown = &mapscope_samples_shown[call->index & (TARGETS_MAX - 1)];
-
-	if (*shown < mapscope_settings.emit_call_samples) {
-		__sync_fetch_and_add(shown, 1);
-		report_detail(call, target, verdict, NULL);
-	}
-}
-
-static __always_inline void check_tls(const struct target *target, struct call *call,
+static __always_inline void check_tls(const struct target *target, const struct call *call,
+				      struct target_counts *counts,
 				      const struct user_registers *regs)
 {
-	if (!(target->flags & TARGET_TLS_KNOWN) || call->counts->tls_checked >= TLS_CHECKS ||
+	if (!(target->flags & TARGET_TLS_KNOWN) || counts->tls_checked >= TLS_CHECKS ||
 	    call->number == CALL_GETTID)
 		return;
-	COUNT(call->counts->tls_checked);
+	COUNT(counts->tls_checked);
 	if (g_from_tls(target) != regs->g)
-		COUNT(call->counts->lost[LOSS_TLS_MISMATCH]);
+		COUNT(counts->lost[LOSS_TLS_MISMATCH]);
 }
 
 /* User code made the call: whatever window its goroutine had open is over. */
-static __always_inline bool from_user_code(const struct target *target, struct call *call,
+static __always_inline bool from_user_code(const struct target *target, const struct call *call,
 					   const struct user_registers *regs)
 {
 	__u64 pc = regs->ip - target->load_bias;
@@ -211,35 +204,51 @@ static __always_inline bool from_user_code(const struct target *target, struct c
 	return true;
 }
 
-static __always_inline void full_path(struct target *target, struct call *call,
-				      const struct user_registers *regs)
+/* The runtime or C code made the call: find its goroutine, and put it to the witnesses. */
+static __always_inline void judge_call(const struct target *target, const struct call *call,
+				       struct target_counts *counts,
+				       const struct user_registers *regs,
+				       struct goroutine *goroutine, struct verdict *verdict)
 {
 	bool in_go = in_range(&target->text, regs->ip - target->load_bias);
-	struct goroutine goroutine;
-	struct verdict verdict = {};
 
 	if (in_go)
-		check_tls(target, call, regs);
-	if (find_goroutine(target, regs, in_go ? regs->g : g_from_tls(target), &goroutine)) {
-		COUNT(call->counts->lost[LOSS_GOROUTINE_UNREADABLE]);
-		verdict.witnesses = WITNESS_NO_GOROUTINE;
-		return outside(call, target, &verdict);
+		check_tls(target, call, counts, regs);
+	if (find_goroutine(call->index, regs, in_go ? regs->g : g_from_tls(target), goroutine)) {
+		COUNT(counts->lost[LOSS_GOROUTINE_UNREADABLE]);
+		verdict->witnesses = WITNESS_NO_GOROUTINE;
+		return;
 	}
-	verdict.witnesses = goroutine.flags;
-	verdict.goid = goroutine.goid;
-	if (goroutine.flags & (WITNESS_NO_GOROUTINE | WITNESS_SIGNAL_STACK))
-		return outside(call, target, &verdict);
+	verdict->witnesses = goroutine->flags;
+	verdict->goid = goroutine->goid;
+	if (!(goroutine->flags & (WITNESS_NO_GOROUTINE | WITNESS_SIGNAL_STACK)))
+		hear_witnesses(call->index, goroutine, verdict);
+}
 
-	hear_witnesses(call->index, target, &goroutine, target->tgid, &verdict);
-	if (verdict.place == CALL_OUTSIDE)
-		return outside(call, target, &verdict);
+enum report { REPORT_NOTHING, REPORT_CALL, REPORT_DETAIL };
 
-	__u32 place = verdict.place < CALL_PLACE_COUNT ? verdict.place : 0;
+/* Counts the call, and decides how much of it user space should see. */
+static __always_inline enum report count_call(const struct call *call,
+					      struct target_counts *counts,
+					      const struct verdict *verdict)
+{
+	__u32 place = verdict->place < CALL_PLACE_COUNT ? verdict->place : 0;
+	__u32 *shown = &mapscope_samples_shown[call->index & (TARGETS_MAX - 1)];
+	bool is_file = call->call_class == CALL_CLASS_FILE;
+	bool is_memory = call->call_class == CALL_CLASS_MEMORY;
 
-	COUNT(call->counts->class_calls[place][call->call_class & (CALL_CLASS_COUNT - 1)]);
-	COUNT(call->counts->calls_inside[call->number]);
-	if (call->call_class == CALL_CLASS_FILE || call->call_class == CALL_CLASS_MEMORY)
-		report_detail(call, target, &verdict, &goroutine);
+	COUNT(counts->class_calls[place][call->call_class & (CALL_CLASS_COUNT - 1)]);
+	if (place != CALL_OUTSIDE) {
+		COUNT(counts->calls_inside[call->number & (SYSTEM_CALLS_MAX - 1)]);
+		return is_file || is_memory ? REPORT_DETAIL : REPORT_NOTHING;
+	}
+	COUNT(counts->calls_outside[call->number & (SYSTEM_CALLS_MAX - 1)]);
+	if (is_memory)
+		return mapscope_settings.emit_memory_calls ? REPORT_CALL : REPORT_NOTHING;
+	if (!is_file || *shown >= mapscope_settings.emit_call_samples)
+		return REPORT_NOTHING;
+	__sync_fetch_and_add(shown, 1);
+	return REPORT_DETAIL;
 }
 
 SEC("tp_btf/sys_enter")
@@ -257,33 +266,41 @@ int BPF_PROG(system_call_enter, struct pt_regs *regs, long id)
 
 	struct target_counts *counts = counts_of(index);
 	struct call call = {
-		.regs = regs,
-		.counts = counts,
 		.index = index,
 		.number = (__u64)id < SYSTEM_CALLS_MAX ? id : SYSTEM_CALLS_MAX - 1,
 	};
+	struct user_registers registers = USER_REGISTERS(regs);
+	struct goroutine goroutine = {};
+	struct verdict verdict = { .witnesses = WITNESS_BEFORE_GO };
 
 	if (!counts)
 		return 0;
 	call.flags = mapscope_call_table[call.number & (SYSTEM_CALLS_MAX - 1)];
 	call.call_class = call.flags & CALL_CLASS_MASK;
 
-	struct user_registers registers = USER_REGISTERS(regs);
-	bool known = target->flags & TARGET_GO && target->flags & TARGET_BIAS_KNOWN;
-	bool user = known && from_user_code(target, &call, &registers);
+	bool user = false;
 
+	if (target->flags & TARGET_GO && target->flags & TARGET_BIAS_KNOWN) {
+		user = from_user_code(target, &call, &registers);
+		verdict.witnesses = WITNESS_USER_CODE;
+		if (!user)
+			judge_call(target, &call, counts, &registers, &goroutine, &verdict);
+	}
 	if (call.flags & CALL_FD_FIRST && (!user || mapscope_settings.classify_outside)) {
-		call.file = file_of(bpf_get_current_task_btf(), SYSTEM_CALL_FIRST(regs));
-		call.descriptor_kind = descriptor_kind_of(call.file);
+		call.has_descriptor = true;
+		call.descriptor_kind = descriptor_kind_of(SYSTEM_CALL_FIRST(regs));
 		call.call_class = refine_class(call.call_class, call.descriptor_kind);
 	}
-	if (known && !user) {
-		full_path(target, &call, &registers);
-		return 0;
+
+	switch (count_call(&call, counts, &verdict)) {
+	case REPORT_NOTHING:
+		break;
+	case REPORT_CALL:
+		report_call(&call, &verdict);
+		break;
+	case REPORT_DETAIL:
+		report_detail(&call, &verdict, goroutine.fp);
+		break;
 	}
-
-	struct verdict verdict = { .witnesses = user ? WITNESS_USER_CODE : WITNESS_BEFORE_GO };
-
-	outside(&call, target, &verdict);
 	return 0;
 }

@@ -16,7 +16,11 @@ __weak struct target_slot mapscope_target_slots[TARGET_SLOTS] = {};
 
 #define NO_TARGET 0xffffffff
 
-static __always_inline __u32 target_of(__u32 tgid)
+/*
+ * A global function, here and elsewhere, is one that the verifier checks once and by
+ * itself, instead of once more on every path that leads to it and away from it.
+ */
+__weak __noinline __u32 target_of(__u32 tgid)
 {
 #pragma unroll
 	for (__u32 probe = 0; probe < TARGET_PROBES; probe++) {

@@ -35,20 +35,19 @@ struct stack_walk {
 static __always_inline void look_at_pc(struct stack_walk *walk, const struct target *target,
 				       __u64 pc)
 {
+	__u64 is_map = 0, is_windowed = 0;
+
 #pragma unroll
-	for (int i = 0; i < MAP_RANGES_MAX; i++) {
-		if (!in_range(&target->map_ranges[i], pc))
-			continue;
-		walk->flags |= WITNESS_STACK;
-		if (!walk->map_pc)
-			walk->map_pc = pc;
-	}
-	if (!(walk->flags & WITNESS_STACK))
+	for (int i = 0; i < MAP_RANGES_MAX; i++)
+		is_map |= in_range_bit(&target->map_ranges[i], pc);
+	if (!is_map)
 		return;
 #pragma unroll
 	for (int i = 0; i < WINDOWED_RANGES_MAX; i++)
-		if (in_range(&target->windowed[i], pc))
-			walk->flags |= WITNESS_WINDOWED;
+		is_windowed |= in_range_bit(&target->windowed[i], pc);
+	walk->flags |= WITNESS_STACK | is_windowed * WITNESS_WINDOWED;
+	if (!walk->map_pc)
+		walk->map_pc = pc;
 }
 
 static long walk_frame(__u32 depth, struct stack_walk *walk)
@@ -115,10 +114,14 @@ static __always_inline __u8 place_of(__u32 witnesses)
 }
 
 /* Decides for the goroutine that find_goroutine() found. */
-static __always_inline void hear_witnesses(__u32 index, const struct target *target,
-					   const struct goroutine *goroutine, __u32 tgid,
-					   struct verdict *verdict)
+__weak __noinline int hear_witnesses(__u32 index, const struct goroutine *goroutine,
+				     struct verdict *verdict)
 {
+	const struct target *target = &mapscope_targets[index & (TARGETS_MAX - 1)];
+
+	if (!goroutine || !verdict)
+		return -22;
+
 	struct stack_walk walk = {
 		.fp = goroutine->fp,
 		.stack_lo = goroutine->stack_lo,
@@ -131,7 +134,7 @@ static __always_inline void hear_witnesses(__u32 index, const struct target *tar
 	verdict->goid = goroutine->goid;
 	verdict->witnesses = goroutine->flags;
 	if (mapscope_settings.use_windows)
-		window = window_find(goroutine->curg, tgid);
+		window = window_find(goroutine->curg, target->tgid);
 	if (window && !window_may_be_open(window, goroutine, &at)) {
 		window_close(window, goroutine->curg);
 		window = NULL;
@@ -168,4 +171,5 @@ static __always_inline void hear_witnesses(__u32 index, const struct target *tar
 		verdict->operation = window->operation;
 		verdict->window_map = window->map;
 	}
+	return 0;
 }
