@@ -49,8 +49,8 @@ struct VerifyScope {
   // The descriptors of calls outside map operations were looked at too; off: such calls have
   // the class of the call alone, so a write to a pipe out there counts as a file call.
   bool outside_refined = false;
-  // Whose counts are complete: all their functions are probed, or the binary has none of
-  // them. Indexed by map_operation and heap_request.
+  // Whose counts are complete: all their functions are probed and no copy of them is inlined
+  // elsewhere, or the binary has none. Indexed by map_operation and heap_request.
   std::bitset<MAP_OPERATION_COUNT> covered_operations;
   std::bitset<HEAP_REQUEST_LARGE + 1> covered_heap;
 };

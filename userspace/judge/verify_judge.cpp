@@ -45,34 +45,44 @@ bool is_disputed(const AttributedCall &call) {
   return call.window_by_word && !call.witnesses.stack;
 }
 
-std::optional<std::uint64_t> if_any_covered(const VerifyScope &scope,
-                                            std::initializer_list<map_operation> operations,
-                                            std::uint64_t count) {
-  bool covered = std::ranges::any_of(operations, [&scope](map_operation operation) {
+std::optional<std::uint64_t> if_covered(const VerifyScope &scope,
+                                        std::initializer_list<map_operation> operations,
+                                        std::uint64_t count) {
+  bool covered = std::ranges::all_of(operations, [&scope](map_operation operation) {
     return scope.covered_operations[operation];
   });
   return covered ? std::optional{count} : std::nullopt;
+}
+
+// Told by rehash before it acts, or by split itself where rehash is not probed.
+std::optional<std::uint64_t> splits(const target_counts &counts, const VerifyScope &scope,
+                                    MapImplementation implementation) {
+  if (implementation == MapImplementation::classic)
+    return 0; // classic maps have no tables to split
+  if (scope.covered_operations[MAP_OPERATION_REHASH])
+    return counts.table_splits;
+  return if_covered(scope, {MAP_OPERATION_TABLE_SPLIT},
+                    counts.operations[MAP_OPERATION_TABLE_SPLIT]);
 }
 
 OperationTotals operation_totals(const target_counts &counts, const VerifyScope &scope,
                                  MapImplementation implementation) {
   const auto &entered = counts.operations;
   OperationTotals totals;
-  totals.created =
-      if_any_covered(scope, {MAP_OPERATION_MAKE_SMALL, MAP_OPERATION_MAKE, MAP_OPERATION_NEW_MAP},
-                     entered[MAP_OPERATION_MAKE_SMALL] + entered[MAP_OPERATION_MAKE] +
-                         entered[MAP_OPERATION_NEW_MAP] + entered[MAP_OPERATION_CLONE]);
-  totals.grown = if_any_covered(
+  totals.created = if_covered(
+      scope,
+      {MAP_OPERATION_MAKE_SMALL, MAP_OPERATION_MAKE, MAP_OPERATION_NEW_MAP, MAP_OPERATION_CLONE},
+      entered[MAP_OPERATION_MAKE_SMALL] + entered[MAP_OPERATION_MAKE] +
+          entered[MAP_OPERATION_NEW_MAP] + entered[MAP_OPERATION_CLONE]);
+  totals.grown = if_covered(
       scope, {MAP_OPERATION_HASH_GROW, MAP_OPERATION_GROW_TO_TABLE, MAP_OPERATION_REHASH},
       entered[MAP_OPERATION_HASH_GROW] + entered[MAP_OPERATION_GROW_TO_TABLE] + counts.table_grows);
-  totals.split = implementation == MapImplementation::classic
-                     ? 0 // classic maps have no tables to split
-                     : if_any_covered(scope, {MAP_OPERATION_REHASH}, counts.table_splits);
-  totals.cleared = if_any_covered(scope, {MAP_OPERATION_CLEAR}, entered[MAP_OPERATION_CLEAR]);
-  totals.copied = if_any_covered(scope, {MAP_OPERATION_CLONE}, entered[MAP_OPERATION_CLONE]);
-  totals.pruned = if_any_covered(scope, {MAP_OPERATION_PRUNE}, entered[MAP_OPERATION_PRUNE]);
+  totals.split = splits(counts, scope, implementation);
+  totals.cleared = if_covered(scope, {MAP_OPERATION_CLEAR}, entered[MAP_OPERATION_CLEAR]);
+  totals.copied = if_covered(scope, {MAP_OPERATION_CLONE}, entered[MAP_OPERATION_CLONE]);
+  totals.pruned = if_covered(scope, {MAP_OPERATION_PRUNE}, entered[MAP_OPERATION_PRUNE]);
   totals.first_groups =
-      if_any_covered(scope, {MAP_OPERATION_GROW_TO_SMALL}, entered[MAP_OPERATION_GROW_TO_SMALL]);
+      if_covered(scope, {MAP_OPERATION_GROW_TO_SMALL}, entered[MAP_OPERATION_GROW_TO_SMALL]);
   for (std::size_t operation = 1; operation < MAP_OPERATION_COUNT; ++operation) {
     totals.observed += entered[operation];
     totals.on_stack += counts.operations_on_stack[operation];

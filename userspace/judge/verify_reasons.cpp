@@ -74,8 +74,8 @@ std::vector<std::string> coverage_reasons(const OperationTotals &operations,
   if (scope.covered_operations.none())
     return {"No map operation could be observed, since no probe is on one."};
   if (!scope.windows)
-    return {"No map growth was observed, and --light does not probe creation. Run without --light, "
-            "or for longer."};
+    return {"No map operation was observed: --light probes only the rarest growth (of swiss maps, "
+            "beyond 1,024 slots). Run without --light, or for longer."};
   return {"No map operation was observed: the target made and grew no map that calls the runtime "
           "while it was watched. Run for longer, or give it work."};
 }

@@ -84,9 +84,8 @@ Json operations_of(const Verdict &verdict) {
   const OperationTotals &totals = verdict.operations;
   Json entered = Json::object();
   for (std::size_t index = 0; index < MAP_OPERATION_COUNT; ++index)
-    if (auto word = word_for(static_cast<map_operation>(index));
-        !word.empty() && verdict.run.scope.covered_operations[index])
-      entered[std::string{word}] = verdict.counts.kernel.operations[index];
+    if (std::uint64_t count = verdict.counts.kernel.operations[index]; count > 0)
+      entered[std::string{word_for(static_cast<map_operation>(index))}] = count;
   return {{"created", or_null(totals.created)},
           {"grown", or_null(totals.grown)},
           {"split", or_null(totals.split)},

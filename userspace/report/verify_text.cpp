@@ -61,18 +61,21 @@ std::string joined(const std::vector<std::string> &parts, std::string_view separ
   return fmt::format("{}", fmt::join(parts, separator));
 }
 
+// Each operation once, where the kinds are known: one growth enters several functions.
 std::uint64_t counted_operations(const OperationTotals &totals) {
-  return totals.created.value_or(0) + totals.grown.value_or(0) + totals.split.value_or(0) +
-         totals.cleared.value_or(0) + totals.pruned.value_or(0) + totals.first_groups.value_or(0);
+  std::uint64_t known = totals.created.value_or(0) + totals.grown.value_or(0) +
+                        totals.split.value_or(0) + totals.cleared.value_or(0) +
+                        totals.pruned.value_or(0) + totals.first_groups.value_or(0);
+  return known > 0 ? known : totals.observed;
 }
 
 void add_headline(const Verdict &verdict, Rows &rows) {
   switch (verdict.outcome) {
   case Outcome::clean:
-    rows.headline(
-        fmt::format("CLEAN: no file call in {}",
-                    format_counted(counted_operations(verdict.operations), "map operation")),
-        Colour::green);
+    rows.headline(fmt::format("CLEAN: no file call inside any of {}",
+                              format_counted(counted_operations(verdict.operations),
+                                             "observed map operation")),
+                  Colour::green);
     break;
   case Outcome::violated:
     rows.headline(fmt::format("VIOLATED: {} inside map operations",
