@@ -1,4 +1,4 @@
-// The table of `doctor`.
+// The table of `doctor`, two lines for each feature.
 #include <algorithm>
 #include <iterator>
 
