@@ -15,13 +15,13 @@ IN_PLAIN_MODE = [["zerocap"], ["strings"], ["pointers"], ["bigelems"], ["deletes
 
 
 class MatrixTest(harness.EndToEndTest):
-    def each(self, programs):
-        """Yields every program of every version in every mode as a sub-test."""
+    def for_each(self, programs, check, modes=("plain",)):
+        """Calls check(version, command) for every program of every version in every mode, as a sub-test."""
         for version in harness.go_versions():
-            for mode in MODES if programs is IN_ALL_MODES else MODES[:1]:
+            for mode in modes:
                 for name, *arguments in programs:
                     with self.subTest(go=version, mode=mode, program=" ".join([name, *arguments])):
-                        yield version, [harness.workload(name, version, mode), *arguments]
+                        check(version, [harness.workload(name, version, mode), *arguments])
 
     def assert_clean(self, run):
         self.assert_exit(run, harness.CLEAN)
@@ -32,38 +32,39 @@ class MatrixTest(harness.EndToEndTest):
         self.assert_nothing_lost(run)
         self.assertGreaterEqual(run.report["system_calls"]["outside"].get("file", 0), run.truth["file_calls_outside_min"])
 
-    def check_launched(self, programs):
-        for _, command in self.each(programs):
-            run = harness.verify(command)
-            self.assert_clean(run)
-            self.assert_agrees_with_truth(run, control=harness.verify([*command, "-idle"]))
+    def check_launched(self, _, command):
+        run = harness.verify(command)
+        self.assert_clean(run)
+        self.assert_agrees_with_truth(run, control=harness.verify([*command, "-idle"]))
+
+    def check_attached(self, _, command):
+        run = harness.verify_running(command)
+        self.assert_clean(run)
+        self.assert_agrees_with_truth(run)
+
+    def check_target(self, version, command):
+        run = harness.verify(command)
+        target = run.report["target"]
+        self.assertEqual(target["pid"], run.truth["pid"])
+        self.assertEqual(target["exe"], str(command[0]))
+        self.assertEqual(target["go_version"], run.truth["go_version"])
+        self.assertEqual(target["map_implementation"], "swiss" if harness.version_key(version) >= [1, 24] else "classic")
 
     def test_counts_are_exact_in_every_mode(self):
-        self.check_launched(IN_ALL_MODES)
+        self.for_each(IN_ALL_MODES, self.check_launched, MODES)
 
     def test_counts_are_exact_for_every_kind_of_map(self):
-        self.check_launched(IN_PLAIN_MODE)
+        self.for_each(IN_PLAIN_MODE, self.check_launched)
 
     def test_counts_are_exact_when_attached_to_a_running_process(self):
-        for _, command in self.each(IN_ALL_MODES):
-            run = harness.verify_running(command)
-            self.assert_clean(run)
-            self.assert_agrees_with_truth(run)
+        self.for_each(IN_ALL_MODES, self.check_attached, MODES)
 
     def test_target_is_named(self):
-        for version, command in self.each([["create"]]):
-            run = harness.verify(command)
-            target = run.report["target"]
-            self.assertEqual(target["pid"], run.truth["pid"])
-            self.assertEqual(target["exe"], str(command[0]))
-            self.assertEqual(target["go_version"], run.truth["go_version"])
-            self.assertEqual(target["map_implementation"], "swiss" if harness.version_key(version) >= [1, 24] else "classic")
+        self.for_each([["create"]], self.check_target, MODES)
 
     def test_every_depth_finds_quiet_clean(self):
         for depth in ("--light", "--exact"):
-            for _, command in self.each([["quiet"]]):
-                run = harness.verify(command, depth)
-                self.assert_clean(run)
+            self.for_each([["quiet"]], lambda _, command: self.assert_clean(harness.verify(command, depth)))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import unittest
 
 import harness
 
-# Who ends a collection decides where the line is printed: up to 1.22 mostly a background worker.
-TRIES = 12
+# Who ends a collection decides where its line is printed: of some 60 lines 3 to 25 fall inside a
+# growing map, and a run without one has not been seen.
+TRIES = 3
 
 
 class ViolationsTest(harness.EndToEndTest):

@@ -31,9 +31,7 @@ var (
 func empty() map[int]*node { return make(map[int]*node) }
 
 //go:noinline
-func fill(p *truth.Phase, n int) map[int]*node {
-	m := empty()
-	p.Made()
+func fill(p *truth.Phase, m map[int]*node, n int) {
 	w := truth.Watch(m)
 	_, _, here, _ := runtime.Caller(0)
 	line = here + 3 // of the write below
@@ -42,7 +40,6 @@ func fill(p *truth.Phase, n int) map[int]*node {
 		w.Wrote()
 	}
 	p.Ended(&w)
-	return m
 }
 
 func goroutine() string {
@@ -56,9 +53,16 @@ func main() {
 	rounds := truth.Int("rounds", 60)
 	depth := truth.Int("depth", 20)
 	truth.Run(func(p *truth.Phase) {
+		// Made while there is nothing to collect, so that only growth can be interrupted by a trace.
+		maps := make([]map[int]*node, rounds)
+		for i := range maps {
+			maps[i] = empty()
+			p.Made()
+		}
 		live = tree(depth)
-		for i := 0; i < rounds; i++ {
-			kept = fill(p, n)
+		for i := range maps {
+			fill(p, maps[i], n)
+			kept, maps[i] = maps[i], nil
 		}
 		runtime.KeepAlive(live)
 		log, err := os.Readlink("/proc/self/fd/2")
