@@ -15,7 +15,7 @@ _mapscope() {
     done
 
     case $command:$previous in
-        verify:-p | verify:--pid) COMPREPLY=($(compgen -W "$(command ps -eo pid=)" -- "$current")); return ;;
+        verify:-p | verify:--pid) COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$current")); return ;;
         verify:--user) COMPREPLY=($(compgen -u -- "$current")); return ;;
         verify:-o | verify:--output) COMPREPLY=($(compgen -f -- "$current")); return ;;
         verify:--duration) return ;;
