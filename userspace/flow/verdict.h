@@ -125,8 +125,9 @@ struct Verdict {
   OperationTotals operations;
   HeapTotals heap_inside, heap_outside; // of map operations
   ClassTotals inside{}, outside{};
-  ClassTotals io_uring_inside{}, io_uring_outside{};    // requests, which are no system calls
-  std::map<std::string, MemoryCallTotals> memory_calls; // by name, those that occurred
+  ClassTotals io_uring_inside{}, io_uring_outside{}; // requests, which are no system calls
+  std::map<std::string, MemoryCallTotals>
+      memory_calls; // by name; brk, madvise, mmap, munmap always
   std::vector<Violation> violations;
   std::uint64_t violations_not_shown = 0; // folded violations beyond the number that is kept
   std::uint64_t file_calls_inside = 0;    // every one, folded or without details

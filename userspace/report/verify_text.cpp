@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kWidth = 100;
 constexpr std::size_t kIndent = 17;
 constexpr std::size_t kViolationsShown = 3;
-constexpr std::size_t kReasonsShown = 4;
+constexpr std::size_t kSentencesShown = 3;
 
 // Rows of one screen. A row without a label goes on with the one before it.
 class Rows {
@@ -90,23 +90,32 @@ void add_headline(const Verdict &verdict, Rows &rows) {
   }
 }
 
-void add_reasons(const Verdict &verdict, Rows &rows) {
-  std::size_t shown = std::min(verdict.reasons.size(), kReasonsShown);
+void add_sentences(std::string_view label, std::size_t indent,
+                   const std::vector<std::string> &sentences, Rows &rows) {
+  std::size_t shown = std::min(sentences.size(), kSentencesShown);
   for (std::size_t at = 0; at < shown; ++at)
-    rows.add("  -", printable(verdict.reasons[at]), 4);
-  if (shown < verdict.reasons.size())
-    rows.add("  -",
-             fmt::format("and {}; --json has all",
-                         format_counted(verdict.reasons.size() - shown, "more reason")),
-             4);
+    rows.add(label, printable(sentences[at]), indent);
+  if (shown < sentences.size())
+    rows.add(label, fmt::format("and {} more; --json has all", sentences.size() - shown), indent);
+}
+
+// The end of a path tells more than its beginning.
+std::string path_text(std::string_view path) {
+  constexpr std::size_t length_max = 80;
+  if (path.size() <= length_max)
+    return printable(path);
+  path.remove_prefix(path.size() - length_max);
+  while (!path.empty() && (static_cast<unsigned char>(path.front()) & 0xc0) == 0x80)
+    path.remove_prefix(1); // the rest of a character that was cut
+  return "..." + printable(path);
 }
 
 // openat("/etc/hosts"), write(2 = /var/log/gc.log), write(0x7, ...)
 std::string call_text(const AttributedCall &call) {
   if (call.path && call.path_is_argument)
-    return fmt::format("{}(\"{}\")", call.name, printable(*call.path));
+    return fmt::format("{}(\"{}\")", call.name, path_text(*call.path));
   if (call.path)
-    return fmt::format("{}({} = {})", call.name, call.arguments[0], printable(*call.path));
+    return fmt::format("{}({} = {})", call.name, call.arguments[0], path_text(*call.path));
   if (call.is_io_uring)
     return call.name;
   return fmt::format("{}({:#x}, {:#x}, {:#x}, ...)", call.name, call.arguments[0],
@@ -184,8 +193,7 @@ void add_operations(const Verdict &verdict, Rows &rows) {
   if (totals.on_stack > 0)
     rows.add("", format_counted(totals.on_stack, "probe hit") +
                      " on maps whose header lies on a goroutine's stack");
-  rows.add("", "Not counted: small maps that never leave their goroutine's stack (no call makes "
-               "them); inlined copies of map functions.");
+  rows.add("", "Not counted: small maps that stay on a goroutine's stack, as no call makes them.");
 }
 
 std::string heap_text(const HeapTotals &heap) {
@@ -221,11 +229,13 @@ void add_memory(const Verdict &verdict, Rows &rows) {
 
   std::vector<std::string> parts;
   for (const auto &[name, calls] : verdict.memory_calls)
-    parts.push_back(
-        fmt::format("{} {}{}", format_count(calls.calls), name,
-                    calls.bytes ? fmt::format(" ({})", format_bytes(*calls.bytes)) : ""));
-  if (!verdict.memory_calls.contains("brk"))
-    parts.emplace_back("no brk (Go itself never moves the break)");
+    if (calls.calls > 0)
+      parts.push_back(
+          fmt::format("{} {}{}", format_count(calls.calls), name,
+                      calls.bytes ? fmt::format(" ({})", format_bytes(*calls.bytes)) : ""));
+  if (auto brk = verdict.memory_calls.find("brk");
+      brk != verdict.memory_calls.end() && brk->second.calls == 0)
+    parts.emplace_back("0 brk (Go itself never moves the break)");
   rows.add("asked of kernel", joined(parts));
   if (std::string text = growth_text(verdict); !text.empty())
     rows.add("", text);
@@ -253,15 +263,15 @@ void add_calls(const Verdict &verdict, Rows &rows) {
                                 (verdict.run.scope.outside_refined
                                      ? ""
                                      : " (by the call alone: file includes pipes and sockets)"));
+  std::vector<std::string> examples;
+  for (const FileCallExample &example : verdict.outside_examples)
+    examples.push_back(fmt::format("{} {}", example.call, path_text(example.path)));
+  if (!examples.empty())
+    rows.add("", "for example: " + joined(examples));
   if (any(verdict.io_uring_inside) || any(verdict.io_uring_outside))
     rows.add("io_uring",
              fmt::format("inside: {}; outside: {}", classes_text(verdict.io_uring_inside, true),
                          classes_text(verdict.io_uring_outside, false)));
-  std::vector<std::string> examples;
-  for (const FileCallExample &example : verdict.outside_examples)
-    examples.push_back(fmt::format("{} {}", example.call, printable(example.path)));
-  if (!examples.empty())
-    rows.add("", "seen outside, for example: " + joined(examples));
 }
 
 void add_witnesses(const Verdict &verdict, Rows &rows) {
@@ -320,7 +330,7 @@ std::string verify_text(const Verdict &verdict, bool colour) {
   Rows rows{colour};
   add_headline(verdict, rows);
   add_violations(verdict, rows);
-  add_reasons(verdict, rows);
+  add_sentences("  -", 4, verdict.reasons, rows);
   rows.blank();
   add_target(verdict, rows);
   add_operations(verdict, rows);
@@ -329,8 +339,7 @@ std::string verify_text(const Verdict &verdict, bool colour) {
   add_witnesses(verdict, rows);
   add_events(verdict, rows);
   add_cost(verdict.run.cost, rows);
-  for (const std::string &note : verdict.run.notes)
-    rows.add("note", printable(note));
+  add_sentences("note", kIndent, verdict.run.notes, rows);
   return rows.take();
 }
 

@@ -350,6 +350,15 @@ TEST(VerifyJudgeTest, DoesNotGuessBytesWhenACallWasNotSeenWithItsResult) {
   EXPECT_EQ(verdict.memory_calls.at("mlockall").bytes, std::nullopt);
 }
 
+TEST(VerifyJudgeTest, SaysThatTheHeapsCallsWereNotMade) {
+  Verdict verdict = VerifyJudge{}.finish(full_run(), counts_with_operations());
+  for (auto name : {"brk", "madvise", "mmap", "munmap"}) {
+    ASSERT_TRUE(verdict.memory_calls.contains(name)) << name;
+    EXPECT_EQ(verdict.memory_calls.at(name).calls, 0U);
+    EXPECT_EQ(verdict.memory_calls.at(name).bytes, 0U);
+  }
+}
+
 AttributedCall brk(std::uint64_t asked, std::int64_t answered) {
   AttributedCall call;
   call.name = "brk";
