@@ -100,6 +100,19 @@ std::optional<std::uint32_t> value_for(std::string_view row, std::span<const Too
   return value;
 }
 
+// Calls `visit` with each full name ("runtime.g.goid") and the values behind it.
+template <typename Visit> void for_each_row(std::string_view rows, Visit visit) {
+  std::string_view structure;
+  while (!rows.empty()) {
+    std::string_view values = next_line(rows);
+    bool is_field = values.starts_with(' ');
+    std::string_view name = next_word(values);
+    if (!is_field)
+      structure = name;
+    visit(is_field ? fmt::format("{}.{}", structure, name) : std::string{name}, values);
+  }
+}
+
 } // namespace
 
 RuntimeLayout layout_for(GoVersion version, Machine machine,
@@ -121,20 +134,21 @@ RuntimeLayout layout_for(GoVersion version, Machine machine,
       .offsets = {},
   };
   std::span until{toolchains.data(), toolchain + 1};
-  std::string_view structure;
-  while (!rest.empty()) {
-    std::string_view row = next_line(rest);
-    bool is_field = row.starts_with(' ');
-    std::string_view name = next_word(row);
-    if (!is_field)
-      structure = name;
-    auto bar = row.find('|');
-    bool own_arm64 = machine == Machine::arm64 && bar != row.npos;
-    if (auto value = value_for(own_arm64 ? row.substr(bar + 1) : row.substr(0, bar), until))
-      layout.offsets.emplace(is_field ? fmt::format("{}.{}", structure, name) : std::string{name},
-                             *value);
-  }
+  for_each_row(rest, [&](std::string name, std::string_view values) {
+    auto bar = values.find('|');
+    bool own_arm64 = machine == Machine::arm64 && bar != values.npos;
+    if (auto value = value_for(own_arm64 ? values.substr(bar + 1) : values.substr(0, bar), until))
+      layout.offsets.emplace(std::move(name), *value);
+  });
   return layout;
+}
+
+std::vector<std::string> layout_names() {
+  std::string_view rest = kTable;
+  next_line(rest); // the toolchains
+  std::vector<std::string> names;
+  for_each_row(rest, [&](std::string name, std::string_view) { names.push_back(std::move(name)); });
+  return names;
 }
 
 } // namespace mapscope

@@ -4,6 +4,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "flow/binary_facts.h"
 
@@ -16,5 +17,8 @@ namespace mapscope {
 // `experiments` as in BinaryFacts; only noswissmap changes a layout.
 RuntimeLayout layout_for(GoVersion version, Machine machine,
                          std::span<const std::string> experiments);
+
+// Every name that some toolchain has an offset or a size for.
+std::vector<std::string> layout_names();
 
 } // namespace mapscope

@@ -1,0 +1,272 @@
+// Through libdw, on a copy of only those sections that describe types: it would decompress
+// all of the debug information otherwise, and it writes to what it is given.
+#include "binary/layout_dwarf.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <dwarf.h>
+#include <elf.h>
+#include <elfutils/libdw.h>
+#include <libelf.h>
+
+#include "base/handle.h"
+
+namespace mapscope {
+namespace {
+
+using ElfHandle = Handle<Elf, elf_end>;
+using DwarfHandle = Handle<Dwarf, dwarf_end>;
+
+// Go until 1.18 compressed in the older way, which is told by the name ".zdebug_info".
+bool describes_types(std::string_view section) {
+  constexpr std::string_view kSuffixes[] = {"info", "abbrev", "str", "str_offsets", "line_str"};
+  constexpr std::string_view kPrefixes[] = {".debug_", ".zdebug_"};
+  return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) {
+    return section.starts_with(prefix) &&
+           std::ranges::find(kSuffixes, section.substr(prefix.size())) != std::end(kSuffixes);
+  });
+}
+
+template <typename T> void append(std::vector<char> &image, const T &value) {
+  const char *bytes = reinterpret_cast<const char *>(&value);
+  image.insert(image.end(), bytes, bytes + sizeof value);
+}
+
+// An ELF file of these sections alone: header, contents, section headers, as libelf reads it.
+std::vector<char> extract_sections(const ElfFile &elf) {
+  constexpr std::size_t kAlignment = 8;
+  std::vector<char> image(sizeof(Elf64_Ehdr));
+  std::vector<Elf64_Shdr> headers(1); // the first section is none, by the format
+  std::string names(1, '\0');
+  auto add = [&](std::string_view name, std::uint32_t type, std::uint64_t flags, auto bytes) {
+    image.resize((image.size() + kAlignment - 1) / kAlignment * kAlignment);
+    Elf64_Shdr header{};
+    header.sh_name = static_cast<Elf64_Word>(names.size());
+    header.sh_type = type;
+    header.sh_flags = flags;
+    header.sh_offset = image.size();
+    header.sh_size = bytes.size();
+    header.sh_addralign = 1;
+    headers.push_back(header);
+    names.append(name).push_back('\0');
+    const char *data = reinterpret_cast<const char *>(bytes.data());
+    image.insert(image.end(), data, data + bytes.size());
+  };
+  for (const ElfSection &section : elf.sections())
+    if (describes_types(section.name))
+      add(section.name, SHT_PROGBITS, section.flags & SHF_COMPRESSED, section.bytes);
+  names.reserve(names.size() + sizeof ".shstrtab"); // it is copied while its own name goes in
+  add(".shstrtab", SHT_STRTAB, 0, names + ".shstrtab" + '\0');
+
+  image.resize((image.size() + kAlignment - 1) / kAlignment * kAlignment);
+  Elf64_Ehdr file{};
+  std::memcpy(file.e_ident, ELFMAG, SELFMAG);
+  file.e_ident[EI_CLASS] = ELFCLASS64;
+  file.e_ident[EI_DATA] = ELFDATA2LSB;
+  file.e_ident[EI_VERSION] = EV_CURRENT;
+  file.e_type = ET_EXEC;
+  file.e_machine = elf.machine() == Machine::amd64 ? EM_X86_64 : EM_AARCH64;
+  file.e_version = EV_CURRENT;
+  file.e_ehsize = sizeof(Elf64_Ehdr);
+  file.e_shentsize = sizeof(Elf64_Shdr);
+  file.e_shoff = image.size();
+  file.e_shnum = static_cast<Elf64_Half>(headers.size());
+  file.e_shstrndx = static_cast<Elf64_Half>(headers.size() - 1);
+  std::memcpy(image.data(), &file, sizeof file);
+  for (const Elf64_Shdr &header : headers)
+    append(image, header);
+  return image;
+}
+
+class Deadline {
+public:
+  bool passed() const { return std::chrono::steady_clock::now() > end_; }
+
+private:
+  std::chrono::steady_clock::time_point end_ =
+      std::chrono::steady_clock::now() + std::chrono::nanoseconds{kDwarfBudgetNs};
+};
+
+std::optional<std::uint32_t> small_attribute(Dwarf_Die &die, unsigned name) {
+  Dwarf_Attribute attribute;
+  Dwarf_Word value = 0;
+  if (dwarf_attr(&die, name, &attribute) == nullptr || dwarf_formudata(&attribute, &value) != 0 ||
+      value > UINT32_MAX)
+    return std::nullopt;
+  return static_cast<std::uint32_t>(value);
+}
+
+// The type of a member, variable or array element, through typedefs.
+std::optional<Dwarf_Die> type_of(Dwarf_Die &die) {
+  constexpr int kTypedefsMax = 8; // a hostile file can have a circle of them
+  Dwarf_Die type = die;
+  for (int i = 0; i < kTypedefsMax; ++i) {
+    Dwarf_Attribute attribute;
+    if (dwarf_attr(&type, DW_AT_type, &attribute) == nullptr ||
+        dwarf_formref_die(&attribute, &type) == nullptr)
+      return std::nullopt;
+    if (dwarf_tag(&type) != DW_TAG_typedef)
+      return type;
+  }
+  return std::nullopt;
+}
+
+struct Member {
+  std::uint32_t offset;
+  Dwarf_Die die;
+};
+using Members = std::unordered_map<std::string_view, Member>;
+
+// Resolves names inside structures, and reads the members of each structure once.
+class Resolver {
+public:
+  // The offset of "sched.sp" or "central[3].mcentral" in `structure`. What a slice consists
+  // of has no name, as in the table.
+  std::optional<std::uint32_t> offset_of(Dwarf_Die structure, std::string_view path) {
+    std::uint32_t offset = 0;
+    for (std::optional<Dwarf_Die> type = structure; type;) {
+      auto dot = std::min(path.find('.'), path.size());
+      std::string_view name = path.substr(0, dot);
+      std::string_view index = name.substr(std::min(name.find('['), name.size()));
+      name.remove_suffix(index.size());
+      const Members &members = members_of(*type);
+      auto member = members.find(name);
+      if (member == members.end())
+        return std::nullopt;
+      offset += member->second.offset;
+      Dwarf_Die die = member->second.die;
+      if (dot == path.size())
+        return offset;
+      type = type_of(die);
+      if (!index.empty() && type)
+        type = element(*type, index, offset);
+      path.remove_prefix(dot + 1);
+    }
+    return std::nullopt;
+  }
+
+private:
+  // The element type of an array; adds to `offset` where the element "[3]" lies.
+  static std::optional<Dwarf_Die> element(Dwarf_Die array, std::string_view index,
+                                          std::uint32_t &offset) {
+    auto type = type_of(array);
+    auto size = type ? small_attribute(*type, DW_AT_byte_size) : std::nullopt;
+    if (!size || index.size() != 3) // the table lists eight elements at most
+      return std::nullopt;
+    offset += *size * static_cast<std::uint32_t>(index[1] - '0');
+    return type;
+  }
+
+  const Members &members_of(Dwarf_Die structure) {
+    auto [entry, is_new] = structures_.try_emplace(dwarf_dieoffset(&structure));
+    const char *type_name = dwarf_diename(&structure);
+    bool is_slice = type_name != nullptr && std::string_view{type_name}.starts_with("[]");
+    Dwarf_Die child;
+    if (!is_new || is_slice || dwarf_child(&structure, &child) != 0)
+      return entry->second;
+    do {
+      const char *name = dwarf_diename(&child);
+      auto offset = small_attribute(child, DW_AT_data_member_location);
+      if (dwarf_tag(&child) == DW_TAG_member && name != nullptr && offset)
+        entry->second.try_emplace(name, Member{*offset, child});
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return entry->second;
+  }
+
+  std::unordered_map<Dwarf_Off, Members> structures_;
+};
+
+// "internal/runtime/maps.Map.used" -> the structure's name and "used"; no path: its size.
+std::pair<std::string_view, std::string_view> split(std::string_view name) {
+  auto package_end = name.find('.', name.rfind('/') == name.npos ? 0 : name.rfind('/'));
+  auto dot = package_end == name.npos ? name.npos : name.find('.', package_end + 1);
+  return dot == name.npos ? std::pair{name, std::string_view{}}
+                          : std::pair{name.substr(0, dot), name.substr(dot + 1)};
+}
+
+// Go until 1.18 has these structures without a name of their own.
+std::string_view structure_of_variable(std::string_view variable) {
+  return variable == "runtime.work"    ? "runtime.workType"
+         : variable == "runtime.mProf" ? "runtime.mProf"
+                                       : std::string_view{};
+}
+
+using Structures = std::map<std::string_view, std::optional<Dwarf_Die>>;
+
+// Enters what one compilation unit describes of `structures`.
+void search_unit(Dwarf_Die unit, Structures &structures, const Deadline &deadline) {
+  Dwarf_Die die;
+  if (dwarf_child(&unit, &die) != 0)
+    return;
+  do {
+    const char *name = dwarf_diename(&die);
+    bool is_structure = dwarf_tag(&die) == DW_TAG_structure_type;
+    if (name == nullptr || (!is_structure && dwarf_tag(&die) != DW_TAG_variable))
+      continue;
+    auto entry =
+        structures.find(is_structure ? std::string_view{name} : structure_of_variable(name));
+    if (entry != structures.end() && !entry->second)
+      entry->second = is_structure ? die : type_of(die);
+  } while (!deadline.passed() && dwarf_siblingof(&die, &die) == 0);
+}
+
+// All types of a Go program are described in one unit of package runtime; its assembly files
+// are other units of that name.
+// Go source: cmd/link/internal/ld/dwarf.go, dwarfGenerateDebugInfo.
+Structures find_structures(Dwarf &dwarf, std::span<const std::string> names,
+                           const Deadline &deadline) {
+  Structures structures;
+  for (std::string_view name : names)
+    structures.emplace(split(name).first, std::nullopt);
+  Dwarf_CU *unit = nullptr;
+  Dwarf_Die die;
+  while (!deadline.passed() &&
+         dwarf_get_units(&dwarf, unit, &unit, nullptr, nullptr, &die, nullptr) == 0) {
+    const char *name = dwarf_diename(&die);
+    if (name != nullptr && std::string_view{name} == "runtime")
+      search_unit(die, structures, deadline);
+  }
+  return structures;
+}
+
+} // namespace
+
+Result<LayoutOffsets> read_dwarf_offsets(const ElfFile &elf, std::span<const std::string> names) {
+  if (!std::ranges::any_of(elf.sections(),
+                           [](const ElfSection &section) { return describes_types(section.name); }))
+    return fail(Errc::not_found, "the binary has no DWARF");
+  elf_version(EV_CURRENT);
+  std::vector<char> image = extract_sections(elf);
+  ElfHandle memory{elf_memory(image.data(), image.size())};
+  DwarfHandle dwarf{memory ? dwarf_begin_elf(memory.get(), DWARF_C_READ, nullptr) : nullptr};
+  if (!dwarf)
+    return fail(Errc::malformed, "reading DWARF: {}", dwarf_errmsg(-1));
+
+  Deadline deadline;
+  auto structures = find_structures(*dwarf, names, deadline);
+  LayoutOffsets offsets;
+  Resolver resolver;
+  for (const std::string &name : names) {
+    auto [structure, path] = split(name);
+    auto &die = structures.find(structure)->second;
+    if (!die)
+      continue;
+    if (auto value =
+            path.empty() ? small_attribute(*die, DW_AT_byte_size) : resolver.offset_of(*die, path))
+      offsets.emplace(name, *value);
+  }
+  if (deadline.passed())
+    return fail(Errc::unsupported, "reading DWARF takes longer than {} ms",
+                kDwarfBudgetNs / 1'000'000);
+  if (offsets.empty())
+    return fail(Errc::not_found, "the DWARF does not describe package runtime");
+  return offsets;
+}
+
+} // namespace mapscope
