@@ -22,6 +22,7 @@ bpf_insn instruction(int code, std::uint8_t destination, std::uint8_t source,
 // r1 = &counter[0]; r2 = 1; lock *(u64 *)r1 += r2; return 0
 std::vector<bpf_insn> counting_instructions(int counter_fd) {
   return {
+      // NOLINTNEXTLINE(misc-redundant-expression): two of the three are zero, and are the format
       instruction(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_VALUE, counter_fd),
       instruction(0, 0, 0, 0), // upper half of the 64-bit immediate: the offset in the value
       instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 1),
