@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <array>
 
-namespace mapscope {
+#include "base/go_names.h"
 
+namespace mapscope {
 namespace {
 
 struct Meaning {
@@ -46,14 +47,6 @@ constexpr Meaning kMeanings[] = {
 };
 
 } // namespace
-
-std::string_view package_of(std::string_view function) {
-  // Type arguments may hold slashes and dots of their own.
-  std::string_view name = function.substr(0, function.find('['));
-  auto slash = name.rfind('/');
-  auto dot = name.find('.', slash == std::string_view::npos ? 0 : slash);
-  return function.substr(0, std::min(dot, name.size()));
-}
 
 bool is_runtime_function(std::string_view function) {
   constexpr std::array<std::string_view, 6> packages = {

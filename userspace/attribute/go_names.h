@@ -9,9 +9,6 @@
 
 namespace mapscope {
 
-// The import path: "runtime", "internal/runtime/maps", "example.com/x/maps".
-std::string_view package_of(std::string_view function);
-
 // Code that works on maps on behalf of the code that a user looks for: packages runtime and
 // what lies below it, reflect, and maps of the standard library.
 bool is_runtime_function(std::string_view function);

@@ -62,20 +62,29 @@ std::unexpected<Error> fail(Errc code, fmt::format_string<Args...> format, Args 
 
 // TRY(expression) is the value of `expression`, or an early return of its error.
 // The second form adds context, and formats it only on failure. GNU statement
-// expressions: GCC and Clang, the only compilers this project builds with.
-#define TRY(expression)                                                                            \
-  __extension__({                                                                                  \
-    auto try_result_ = (expression);                                                               \
-    if (!try_result_) [[unlikely]]                                                                 \
-      return std::unexpected(std::move(try_result_).error());                                      \
-    *std::move(try_result_);                                                                       \
-  })
+// expressions: GCC and Clang, the only compilers this project builds with. The name of the
+// result is unique, so that one TRY can stand inside another.
+#define TRY(expression) MAPSCOPE_TRY(MAPSCOPE_JOIN(try_result_, __COUNTER__), expression)
 
 #define TRY_WHILE(expression, ...)                                                                 \
+  MAPSCOPE_TRY_WHILE(MAPSCOPE_JOIN(try_result_, __COUNTER__), expression, __VA_ARGS__)
+
+#define MAPSCOPE_JOIN(left, right) MAPSCOPE_JOIN_EXPANDED(left, right)
+#define MAPSCOPE_JOIN_EXPANDED(left, right) left##right
+
+#define MAPSCOPE_TRY(result, expression)                                                           \
   __extension__({                                                                                  \
-    auto try_result_ = (expression);                                                               \
-    if (!try_result_) [[unlikely]]                                                                 \
+    auto result = (expression);                                                                    \
+    if (!result) [[unlikely]]                                                                      \
+      return std::unexpected(std::move(result).error());                                           \
+    *std::move(result);                                                                            \
+  })
+
+#define MAPSCOPE_TRY_WHILE(result, expression, ...)                                                \
+  __extension__({                                                                                  \
+    auto result = (expression);                                                                    \
+    if (!result) [[unlikely]]                                                                      \
       return std::unexpected(                                                                      \
-          std::move(try_result_).error().while_doing(fmt::format(__VA_ARGS__)));                   \
-    *std::move(try_result_);                                                                       \
+          std::move(result).error().while_doing(fmt::format(__VA_ARGS__)));                        \
+    *std::move(result);                                                                            \
   })

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/go_names.h"
 namespace mapscope {
 namespace {
 
@@ -174,14 +175,6 @@ std::span<const std::string_view> syscall6_functions() { return kSyscall6; }
 
 bool is_map_writer(std::string_view function) { return matches_any(function, kWriters); }
 bool is_map_front_end(std::string_view function) { return matches_any(function, kFrontEnds); }
-
-std::string_view package_of(std::string_view function) {
-  // Receivers and type arguments have slashes and dots of their own.
-  std::string_view path = function.substr(0, function.find_first_of("(["));
-  auto slash = path.rfind('/');
-  auto dot = path.find('.', slash == path.npos ? 0 : slash);
-  return dot == path.npos ? std::string_view{} : path.substr(0, dot);
-}
 
 bool is_runtime_package(std::string_view package) { return matches_any(package, kRuntimePackages); }
 

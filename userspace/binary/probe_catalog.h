@@ -46,9 +46,6 @@ bool is_map_writer(std::string_view function);
 // Bodies in package runtime that reach map functions for other packages.
 bool is_map_front_end(std::string_view function);
 
-// "internal/runtime/maps.(*Map).Clone" -> "internal/runtime/maps"; empty where there is none.
-std::string_view package_of(std::string_view function);
-
 // The runtime or a package below it, which the linker puts in front of all others.
 // Go source: cmd/internal/objabi/pkgspecial.go and, until 1.21, path.go.
 bool is_runtime_package(std::string_view package);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/go_names.h"
 #include "binary/probe_catalog.h"
 
 namespace mapscope {

@@ -1,5 +1,6 @@
 // Names of real Go functions, and what they must and must not be taken for.
 #include "attribute/go_names.h"
+#include "base/go_names.h"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +14,7 @@ TEST(GoNamesTest, FindsThePackage) {
   EXPECT_EQ(package_of("github.com/a/b%2ev3.(*T).F.func1"), "github.com/a/b%2ev3");
   EXPECT_EQ(package_of("maps.Clone[go.shape.map[string]example.com/x.T]"), "maps");
   EXPECT_EQ(package_of("main.F[example.com/x.T]"), "main");
-  EXPECT_EQ(package_of("_start"), "_start");
+  EXPECT_EQ(package_of("_start"), "");
 }
 
 TEST(GoNamesTest, TellsTheRuntimeFromUserCode) {
