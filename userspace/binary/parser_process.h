@@ -1,0 +1,54 @@
+// A child process that parses one executable and answers questions about it, so that no byte
+// of the file is looked at with any privilege.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include <nlohmann/json.hpp>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/handle.h"
+
+namespace mapscope {
+
+struct ParserLimits {
+  std::chrono::milliseconds answer_time{10'000}; // for each question
+  std::uint64_t memory_bytes = 1ULL << 30;       // besides the file itself
+  std::uint64_t cpu_seconds = 120;               // in all its life
+  std::uint64_t file_bytes = 4ULL << 30;
+};
+
+// The questions, as JSON: {"ask": "facts"} is answered by {"facts": {...}}, and
+// {"ask": "frames", "addresses": [1, 2]} by {"frames": [[...], [...]]}; both also by
+// {"error": [...]}. See wire.h and facts_json.h for what is inside.
+class ParserProcess {
+public:
+  // Forks, so it is to be called from a thread that lives as long as the result. Nothing has
+  // been parsed when it returns. Errors: unsupported (not a regular file, too large), system.
+  static Result<ParserProcess> start(Fd file, std::string path, const ParserLimits &limits);
+
+  ParserProcess(ParserProcess &&other) noexcept;
+  ParserProcess &operator=(ParserProcess &&) = delete;
+  ~ParserProcess();
+
+  // The answer to one question. Errors: what the parser itself says, with its own code; and
+  // malformed or unsupported when it dies, keeps silent or answers nonsense, after which it is
+  // ended and every further question fails.
+  Result<nlohmann::json> ask(const nlohmann::json &question);
+
+private:
+  ParserProcess(pid_t pid, Fd socket, std::string path, const ParserLimits &limits);
+
+  // Ends the child if it has not ended, and tells how it did.
+  std::string end();
+
+  pid_t pid_; // 0: ended and waited for
+  Fd socket_;
+  std::string path_;
+  ParserLimits limits_;
+};
+
+} // namespace mapscope

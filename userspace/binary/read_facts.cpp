@@ -1,0 +1,49 @@
+// Puts together what the parts of binary/ found out.
+#include "binary/read_facts.h"
+
+#include "binary/layout_lookup.h"
+#include "binary/probe_points.h"
+
+namespace mapscope {
+namespace {
+
+bool uses_pgo(const BuildInfo &info) {
+  auto setting = info.settings.find("-pgo");
+  return setting != info.settings.end() && !setting->second.empty() && setting->second != "off";
+}
+
+} // namespace
+
+Result<BinaryFacts> read_facts(const GoBinary &binary) {
+  const ElfFile &elf = binary.elf();
+  const BuildInfo &info = binary.build_info();
+
+  BinaryFacts facts;
+  facts.path = binary.path();
+  facts.build_id = elf.build_id();
+  facts.file_size_bytes = elf.size_bytes();
+  facts.machine = elf.machine();
+  facts.is_pie = elf.is_pie();
+  facts.is_stripped = elf.find_section(".symtab") == nullptr;
+  facts.has_dwarf = elf.find_section(".debug_info") != nullptr ||
+                    elf.find_section(".zdebug_info") != nullptr; // compressed, until Go 1.18
+  facts.entry = elf.entry();
+
+  facts.go_version = info.toolchain.text;
+  facts.version = info.toolchain.version;
+  facts.experiments = info.toolchain.experiments;
+  facts.build_settings = info.settings;
+  facts.main_module = info.main_module;
+  // Where C calls into Go; package runtime/cgo brings it along, and every link with C needs that.
+  facts.uses_cgo = binary.find_function("crosscall2").has_value();
+  facts.uses_pgo = uses_pgo(info);
+
+  facts.function_count = binary.functions().size();
+  facts.text = binary.module_data().text;
+  facts.module_data = binary.module_data().address;
+  facts.layout = find_layout(binary, facts.warnings);
+  TRY(fill_probe_points(binary, facts));
+  return facts;
+}
+
+} // namespace mapscope
