@@ -49,8 +49,8 @@ bool is_probed(const Rule &rule, Depth depth, const BinaryFacts &facts) {
 }
 
 PlannedProbe entry_probe(ProbeKind kind, const ProbePoint &point, unsigned subject, bool window) {
-  return {kind,          point.function, point.offset, point.expected,
-          static_cast<std::uint8_t>(subject), window};
+  return {kind,  point.function, point.offset, point.expected, static_cast<std::uint8_t>(subject),
+          window};
 }
 
 void plan_operation(const BinaryFacts &facts, const Rule &rule, Depth depth, ProbePlan &plan,

@@ -40,7 +40,7 @@ Result<std::string> read_proc(pid_t pid, std::string_view name) {
 }
 
 bool is_runnable(const Fd &file) {
-  struct stat status {};
+  struct stat status{};
   return ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
          (status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
 }
@@ -119,7 +119,7 @@ Result<ResolvedCommand> resolve_command(const std::string &command) {
 }
 
 bool same_file(const Fd &left, const Fd &right) {
-  struct stat a {}, b {};
+  struct stat a{}, b{};
   return ::fstat(left.get(), &a) == 0 && ::fstat(right.get(), &b) == 0 && a.st_dev == b.st_dev &&
          a.st_ino == b.st_ino;
 }

@@ -19,7 +19,7 @@ constexpr std::uint32_t kInitialPidNamespace = 0xEFFFFFFC;
 } // namespace
 
 Result<std::uint32_t> own_pid_namespace() {
-  struct stat status {};
+  struct stat status{};
   if (::stat("/proc/self/ns/pid", &status) != 0)
     return std::unexpected(Error::from_errno("looking up the pid namespace of this process"));
   return static_cast<std::uint32_t>(status.st_ino);
@@ -38,7 +38,7 @@ Result<std::uint32_t> initial_tgid(const bpf_program *process_ids, pid_t pid) {
   if (!iterator)
     return std::unexpected(Error::from_errno("starting the process iterator"));
 
-  struct process_ids pair {};
+  struct process_ids pair{};
   for (;;) {
     ssize_t size = ::read(iterator.get(), &pair, sizeof(pair));
     if (size < 0 && (errno == EAGAIN || errno == EINTR))

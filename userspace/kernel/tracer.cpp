@@ -28,7 +28,8 @@ int keep_words(libbpf_print_level level, const char *format, va_list arguments) 
   char line[1024];
   int length = std::vsnprintf(line, sizeof(line), format, arguments);
   if (length > 0 && libbpf_words.size() < 16384)
-    libbpf_words.append(line, std::min<std::size_t>(static_cast<std::size_t>(length), sizeof(line) - 1));
+    libbpf_words.append(line,
+                        std::min<std::size_t>(static_cast<std::size_t>(length), sizeof(line) - 1));
   return length;
 }
 
@@ -108,8 +109,8 @@ Result<Tracer> Tracer::load(const TracerOptions &options) {
     (*self.handler)({static_cast<const std::byte *>(data), size});
     return 0;
   };
-  state->ring.reset(ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), handle,
-                                     state.get(), nullptr));
+  state->ring.reset(
+      ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), handle, state.get(), nullptr));
   if (!state->ring)
     return std::unexpected(Error::from_errno("mapping the ring buffer"));
   return Tracer{std::move(state)};

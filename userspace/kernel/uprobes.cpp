@@ -59,8 +59,8 @@ Result<std::vector<BpfLink>> attach_singles(const bpf_program *program, const st
   std::vector<BpfLink> links;
   for (const UprobeSite &site : sites) {
     LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = site.cookie);
-    BpfLink link{bpf_program__attach_uprobe_opts(program, pid, path.c_str(), site.offset.value,
-                                                 &options)};
+    BpfLink link{
+        bpf_program__attach_uprobe_opts(program, pid, path.c_str(), site.offset.value, &options)};
     if (!link)
       return std::unexpected(Error::from_errno(fmt::format(
           "placing a probe at {:#x} in {} of process {}", site.offset.value, path, pid)));
@@ -71,8 +71,9 @@ Result<std::vector<BpfLink>> attach_singles(const bpf_program *program, const st
 
 bool try_uprobe_multi() {
   // r0 = 0; exit
-  const bpf_insn program[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
-                              {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  const bpf_insn program[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
   LIBBPF_OPTS(bpf_prog_load_opts, options,
               .expected_attach_type = static_cast<bpf_attach_type>(kTraceUprobeMulti));
   Fd loaded{bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probe_multi", "GPL", program, std::size(program),

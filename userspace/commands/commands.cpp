@@ -1,0 +1,42 @@
+// The command line: finds the command, and turns what CLI11 says into our exit status.
+#include "commands/commands.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "commands/doctor.h"
+#include "commands/exit_status.h"
+#include "commands/verify.h"
+
+namespace mapscope {
+
+int run(int argc, char **argv) {
+  // What stands behind "--" is somebody else's command line, and CLI11 shall not read it.
+  char **end = std::find(argv, argv + argc, std::string_view{"--"});
+  std::vector<std::string> command_line(end == argv + argc ? end : end + 1, argv + argc);
+
+  CLI::App app{"mapscope watches the maps of Go programs from outside: it never pauses, changes "
+               "or restarts them.",
+               "mapscope"};
+  app.set_version_flag("--version", "mapscope " MAPSCOPE_VERSION);
+  app.require_subcommand(1);
+
+  std::function<int()> selected;
+  add_verify(app, std::move(command_line), selected);
+  add_doctor(app, selected);
+
+  try {
+    app.parse(static_cast<int>(end - argv), argv);
+  } catch (const CLI::ParseError &error) {
+    // --help and --version come as errors with status 0.
+    return app.exit(error) == 0 ? as_int(ExitStatus::done) : as_int(ExitStatus::usage);
+  }
+  return selected();
+}
+
+} // namespace mapscope

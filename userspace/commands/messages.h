@@ -1,0 +1,25 @@
+// What a command says to people beside its report: always on standard error.
+#pragma once
+
+#include <cstdio>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "commands/exit_status.h"
+
+namespace mapscope {
+
+inline void say(const std::string &sentence) { fmt::print(stderr, "mapscope: {}\n", sentence); }
+
+// Says what went wrong and gives the status to exit with.
+inline int fail_with(const Error &error) {
+  say(error.message());
+  if (error.code() == Errc::denied)
+    say("this needs root, or the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and "
+        "CAP_DAC_READ_SEARCH; `mapscope doctor` tells which are missing");
+  return as_int(exit_status_of(error.code()));
+}
+
+} // namespace mapscope

@@ -1,0 +1,358 @@
+// One run of `verify`; see verify_session.h.
+#include "pipeline/verify_session.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "attribute/system_calls.h"
+#include "base/overloaded.h"
+#include "decode/decode.h"
+#include "judge/verify_judge.h"
+#include "kernel/tracer.h"
+#include "pipeline/event_loop.h"
+#include "pipeline/privileges.h"
+#include "pipeline/watched_target.h"
+
+namespace mapscope {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How often the ring buffer is drained: a wake-up of ours for each record would cost the
+// target as much as forty records.
+constexpr auto kDrainInterval = 10ms;
+constexpr std::uint32_t kFollowedMax = 16;
+constexpr std::uint8_t kExamplesMax = 8;
+// From here on probes take more than a fifth of a core of the target.
+constexpr std::uint64_t kHitsPerSecondHigh = 200'000;
+
+std::uint64_t now_ns(clockid_t clock) {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+Machine this_machine() {
+#if defined(__x86_64__)
+  return Machine::amd64;
+#else
+  return Machine::arm64;
+#endif
+}
+
+TracerOptions tracer_options(const VerifyOptions &options) {
+  TracerOptions tracer;
+  tracer.settings.use_windows = options.depth != Depth::light;
+  tracer.settings.classify_outside = 1;
+  tracer.settings.emit_call_samples = kExamplesMax;
+  tracer.settings.emit_memory_calls = 1;
+  tracer.settings.emit_process_events = 1;
+  tracer.call_table = call_table(this_machine());
+  tracer.targets_max = options.follow ? kFollowedMax : 2; // two: the target may exec
+  return tracer;
+}
+
+class VerifySession {
+public:
+  VerifySession(const VerifyOptions &options, Tracer tracer)
+      : options_(options), tracer_(std::move(tracer)) {}
+
+  Result<> begin(std::optional<HeldCommand> &command);
+  void watch_until_end(const StopSignals &signals, const Fd &pid_fd);
+  Verdict finish();
+
+private:
+  std::uint32_t follow_flag() const {
+    return options_.follow ? static_cast<std::uint32_t>(TARGET_FOLLOW) : 0U;
+  }
+  void take(std::span<const std::byte> record);
+  void handle(const process_exec_event &event);
+  void handle(const process_exit_event &event);
+  void handle(const process_fork_event &) {}
+  void handle(const image_entry_event &event);
+  void handle(const map_operation_event &) {}
+  void handle(const heap_request_event &) {}
+  void handle(const site_stack_event &) {}
+  template <typename Call> void handle_call(std::uint16_t index, const Call &call);
+  void watch_new_image(pid_t pid, std::uint64_t exec_time_ns, std::uint16_t old_index);
+  void retire(std::uint32_t index);
+  void drain();
+  void look_at_rates();
+  VerifyRun describe_run();
+  VerifyCounts count();
+
+  const VerifyOptions &options_;
+  Tracer tracer_;
+  BinaryCache binaries_;
+  VerifyJudge judge_;
+  std::map<std::uint32_t, std::unique_ptr<WatchedTarget>> targets_; // by index
+  std::vector<std::unique_ptr<WatchedTarget>> retired_;             // their image is gone
+  std::vector<target_counts> retired_counts_;
+  const WatchedTarget *first_ = nullptr; // stays in targets_ or retired_
+  std::uint64_t started_ns_ = 0;
+  std::uint64_t ended_ns_ = 0;
+  std::uint64_t hits_seen_ = 0;
+  std::uint64_t hits_seen_at_ns_ = 0;
+  bool rate_was_said_ = false;
+  DropCounts dropped_{};
+  std::vector<std::string> doubts_, notes_;
+};
+
+Result<> VerifySession::begin(std::optional<HeldCommand> &command) {
+  TRY(tracer_.watch_processes());
+  std::unique_ptr<WatchedTarget> target;
+  if (options_.pid) {
+    target = TRY(
+        WatchedTarget::running(tracer_, binaries_, *options_.pid, options_.depth, follow_flag()));
+  } else {
+    ResolvedCommand resolved = TRY(resolve_command(options_.command.front()));
+    command.emplace(TRY(HeldCommand::start(resolved.path, options_.command, options_.run_as)));
+    target = TRY(WatchedTarget::held(tracer_, binaries_, command->pid(), std::move(resolved),
+                                     options_.depth, follow_flag()));
+  }
+  first_ = target.get();
+  std::uint32_t index = target->index();
+  targets_.emplace(index, std::move(target));
+  TRY(tracer_.watch_system_calls());
+  if (!tracer_.sees_io_uring())
+    notes_.emplace_back("this kernel does not tell io_uring submissions");
+  started_ns_ = hits_seen_at_ns_ = now_ns(CLOCK_MONOTONIC);
+  return {};
+}
+
+void VerifySession::take(std::span<const std::byte> record) {
+  auto event = decode(record);
+  if (!event) {
+    ++dropped_[static_cast<std::size_t>(DropReason::malformed)];
+    return;
+  }
+  std::uint16_t index = event->header.target;
+  std::visit(overloaded{[&](const system_call_event &call) { handle_call(index, call); },
+                        [&](const system_call_detail_event &call) { handle_call(index, call); },
+                        [&](const system_call_result_event &call) { handle_call(index, call); },
+                        [&](const io_uring_submit_event &call) { handle_call(index, call); },
+                        [&](const auto &other) { handle(other); }},
+             event->body);
+}
+
+template <typename Call> void VerifySession::handle_call(std::uint16_t index, const Call &call) {
+  auto target = targets_.find(index);
+  if (target == targets_.end()) {
+    ++dropped_[static_cast<std::size_t>(DropReason::unknown_target)];
+    return;
+  }
+  if constexpr (std::is_same_v<Call, system_call_result_event>) {
+    if (!target->second->attributor().add(call))
+      ++dropped_[static_cast<std::size_t>(DropReason::unpaired_result)];
+  } else {
+    target->second->attributor().add(call);
+  }
+}
+
+void VerifySession::handle(const image_entry_event &event) {
+  if (auto target = targets_.find(event.header.target); target != targets_.end())
+    target->second->set_load_bias({event.load_bias});
+}
+
+void VerifySession::handle(const process_exec_event &event) {
+  std::uint16_t index = event.header.target;
+  auto target = targets_.find(index);
+  if (target != targets_.end()) {
+    bool was_awaited = tracer_.target_at(index).flags & TARGET_GO;
+    if (was_awaited && target->second->runs_its_executable())
+      return;
+    watch_new_image(static_cast<pid_t>(target->second->process().key.pid), event.header.time_ns,
+                    index);
+  } else if (options_.follow) {
+    watch_new_image(static_cast<pid_t>(event.header.tgid), event.header.time_ns, EVENT_NO_TARGET);
+  }
+}
+
+void VerifySession::handle(const process_exit_event &event) {
+  if (auto target = targets_.find(event.header.target); target != targets_.end())
+    for (const AttributedCall &call : target->second->attributor().take_all())
+      judge_.add(call);
+}
+
+// A watched process, or a child of one, runs another executable now. What it did until its
+// probes are placed was counted by the kernel side, but no operation of it was seen.
+void VerifySession::watch_new_image(pid_t pid, std::uint64_t exec_time_ns,
+                                    std::uint16_t old_index) {
+  if (old_index != EVENT_NO_TARGET)
+    retire(old_index);
+  auto target = WatchedTarget::running(tracer_, binaries_, pid, options_.depth, follow_flag());
+  if (!target) {
+    bool is_child = old_index == EVENT_NO_TARGET;
+    std::string sentence =
+        fmt::format("process {} executed another program, which is not watched: {}", pid,
+                    target.error().message());
+    (is_child ? notes_ : doubts_).push_back(std::move(sentence));
+    return;
+  }
+  auto gap_ms = (now_ns(CLOCK_MONOTONIC) - exec_time_ns) / 1'000'000;
+  doubts_.push_back(fmt::format("{} (process {}) ran for {} ms before its probes were placed",
+                                (*target)->process().exe, pid, gap_ms));
+  std::uint32_t index = (*target)->index();
+  targets_.emplace(index, std::move(*target));
+}
+
+void VerifySession::retire(std::uint32_t index) {
+  auto target = targets_.find(index);
+  for (const AttributedCall &call : target->second->attributor().take_all())
+    judge_.add(call);
+  target->second->detach();
+  tracer_.target_at(index).flags &= ~static_cast<__u32>(TARGET_WATCHED);
+  retired_.push_back(std::move(target->second));
+  targets_.erase(target);
+}
+
+void VerifySession::drain() {
+  tracer_.drain([this](std::span<const std::byte> record) { take(record); });
+  for (auto &[index, target] : targets_)
+    for (const AttributedCall &call : target->attributor().take())
+      judge_.add(call);
+}
+
+std::uint64_t hits_of(const target_counts &counts) {
+  std::uint64_t hits = counts.heap_grown_count[0] + counts.heap_grown_count[1] +
+                       counts.large_allocation_count[0] + counts.large_allocation_count[1];
+  for (std::uint64_t operations : counts.operations)
+    hits += operations;
+  return hits;
+}
+
+void VerifySession::look_at_rates() {
+  std::uint64_t now = now_ns(CLOCK_MONOTONIC);
+  if (rate_was_said_ || now - hits_seen_at_ns_ < 1'000'000'000U)
+    return;
+  std::uint64_t hits = hits_of(count().kernel);
+  std::uint64_t per_second =
+      (hits - hits_seen_) * 1'000'000'000U / std::max<std::uint64_t>(now - hits_seen_at_ns_, 1);
+  hits_seen_ = hits;
+  hits_seen_at_ns_ = now;
+  if (per_second < kHitsPerSecondHigh || options_.depth == Depth::light)
+    return;
+  rate_was_said_ = true;
+  options_.say(fmt::format("the target makes {} map operations a second, each of which costs it "
+                           "about a microsecond while it is watched; --light watches the stack "
+                           "alone and costs it nearly nothing",
+                           per_second));
+}
+
+void VerifySession::watch_until_end(const StopSignals &signals, const Fd &pid_fd) {
+  for (;;) {
+    Wake wake = wait_for(signals, pid_fd, kDrainInterval);
+    drain();
+    if (wake != Wake::timer)
+      break;
+    if (options_.duration && now_ns(CLOCK_MONOTONIC) - started_ns_ >=
+                                 static_cast<std::uint64_t>(options_.duration->count()))
+      break;
+    look_at_rates();
+  }
+  ended_ns_ = now_ns(CLOCK_MONOTONIC);
+}
+
+VerifyCounts VerifySession::count() {
+  VerifyCounts counts;
+  std::array<std::uint64_t, sizeof(target_counts) / sizeof(std::uint64_t)> sum{}, one{};
+  auto add = [&](const target_counts &part) {
+    std::memcpy(one.data(), &part, sizeof(part));
+    std::ranges::transform(sum, one, sum.begin(), std::plus{});
+  };
+  for (const auto &[index, target] : targets_)
+    add(tracer_.counts(index));
+  for (const auto &target : retired_)
+    add(tracer_.counts(target->index()));
+  std::memcpy(&counts.kernel, sum.data(), sizeof(counts.kernel));
+  counts.calls = named_counts(this_machine(), counts.kernel);
+  counts.events = tracer_.event_totals();
+  counts.dropped = dropped_;
+  return counts;
+}
+
+VerifyRun VerifySession::describe_run() {
+  VerifyRun run;
+  const BinaryFacts &facts = first_->facts();
+  run.target = {first_->process().key, first_->process().exe, facts.go_version,
+                facts.map_implementation, facts.build_id};
+  run.scope.windows = options_.depth != Depth::light;
+  run.scope.outside_refined = true;
+  auto is_whole = [&facts](std::string_view function) {
+    return std::ranges::find(facts.inlined_copies, function, &InlinedCopy::function) ==
+           facts.inlined_copies.end();
+  };
+  for (const PlannedProbe &probe : first_->plan().probes) {
+    if (probe.kind == ProbeKind::map_operation && is_whole(probe.function))
+      run.scope.covered_operations.set(probe.subject);
+    else if (probe.kind == ProbeKind::heap_request)
+      run.scope.covered_heap.set(probe.subject);
+  }
+  // What the binary has no function for cannot happen, unless all of it was inlined.
+  for (std::size_t operation = 0; operation < MAP_OPERATION_COUNT; ++operation)
+    if (facts.inlined_copies.empty() &&
+        !facts.operations.contains(static_cast<map_operation>(operation)))
+      run.scope.covered_operations.set(operation);
+  run.duration_ns = ended_ns_ - started_ns_;
+  run.cost.tool_cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+  run.notes = notes_;
+  std::ranges::copy(facts.warnings, std::back_inserter(run.notes));
+  std::ranges::copy(first_->plan().warnings, std::back_inserter(run.notes));
+  run.doubts = doubts_;
+  return run;
+}
+
+Verdict VerifySession::finish() {
+  tracer_.unwatch_system_calls();
+  for (auto &[index, target] : targets_)
+    target->detach();
+  drain();
+  for (auto &[index, target] : targets_)
+    for (const AttributedCall &call : target->attributor().take_all())
+      judge_.add(call);
+  VerifyCounts counts = count();
+  VerifyRun run = describe_run();
+  run.cost.probe_hits = hits_of(counts.kernel);
+  return judge_.finish(std::move(run), std::move(counts));
+}
+
+} // namespace
+
+Result<VerifyResult> run_verify(const VerifyOptions &options) {
+  StopSignals signals = TRY(StopSignals::block());
+
+  // Before the kernel is touched: is there something to look at?
+  Fd pid_fd;
+  if (options.pid) {
+    pid_fd = Fd{static_cast<int>(::syscall(SYS_pidfd_open, *options.pid, 0))};
+    if (!pid_fd)
+      return std::unexpected(Error::from_errno(fmt::format("process {}", *options.pid)));
+    TRY(find_process(*options.pid));
+  } else {
+    TRY(resolve_command(options.command.front()));
+  }
+
+  VerifySession session{options, TRY(Tracer::load(tracer_options(options)))};
+  std::optional<HeldCommand> command;
+  TRY(session.begin(command));
+  // From here on all probes are placed, and nothing of the target has escaped them.
+  TRY(keep_tracing_privileges());
+  if (command)
+    TRY(command->release());
+
+  session.watch_until_end(signals, command ? command->pid_fd() : pid_fd);
+
+  VerifyResult result{session.finish(), std::nullopt};
+  if (command)
+    result.command_status = command->poll_status();
+  return result;
+}
+
+} // namespace mapscope

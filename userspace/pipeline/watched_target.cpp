@@ -1,0 +1,92 @@
+// One process under observation; see watched_target.h.
+#include "pipeline/watched_target.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "pipeline/attacher.h"
+
+namespace mapscope {
+namespace {
+
+// A second descriptor of the same open file: the parser child takes one for itself.
+Result<Fd> duplicate(const Fd &file) {
+  Fd copy{::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)};
+  if (!copy)
+    return std::unexpected(Error::from_errno("duplicating a descriptor"));
+  return copy;
+}
+
+} // namespace
+
+Result<std::unique_ptr<WatchedTarget>> WatchedTarget::open(Tracer &tracer, BinaryCache &binaries,
+                                                           ProcessInfo process, Depth depth) {
+  std::shared_ptr<ConfinedBinary> binary =
+      TRY(binaries.open(TRY(duplicate(process.executable)), process.exe));
+  ProbePlan plan = TRY(plan_probes(binary->facts(), depth));
+  std::unique_ptr<WatchedTarget> target{
+      new WatchedTarget{tracer, std::move(binary), std::move(plan), std::move(process)}};
+  target->attributor_ =
+      std::make_unique<CallAttributor>(target->process_.key, target->facts(), *target->binary_);
+  return target;
+}
+
+Result<> WatchedTarget::place(std::optional<LoadBias> bias, std::uint32_t extra_flags) {
+  auto pid = static_cast<pid_t>(process_.key.pid);
+  target settings = plan_.settings;
+  settings.flags |= extra_flags;
+  if (bias) {
+    settings.flags |= TARGET_BIAS_KNOWN;
+    settings.load_bias = bias->value;
+    attributor_->set_load_bias(*bias);
+  }
+  index_ = TRY(tracer_.add_target(pid, settings));
+  std::optional<FileOffset> await_entry;
+  if (!bias)
+    await_entry = facts().entry_offset;
+  links_ = TRY(place_probes(tracer_, plan_, process_.executable, pid, index_, await_entry));
+  tracer_.target_at(index_).flags |= TARGET_WATCHED;
+  return {};
+}
+
+Result<std::unique_ptr<WatchedTarget>> WatchedTarget::running(Tracer &tracer, BinaryCache &binaries,
+                                                              pid_t pid, Depth depth,
+                                                              std::uint32_t extra_flags) {
+  ProcessInfo process = TRY(find_process(pid));
+  auto target = TRY(open(tracer, binaries, std::move(process), depth));
+  LoadBias bias = TRY(process_load_bias(pid, target->facts().entry));
+  TRY(target->place(bias, extra_flags));
+  // The pid could have been reused between the first look and the probes.
+  if (TRY(process_start_time(pid)) != target->process_.key.start_time_ns)
+    return fail(Errc::gone, "process {} ended while its probes were placed", pid);
+  return target;
+}
+
+Result<std::unique_ptr<WatchedTarget>> WatchedTarget::held(Tracer &tracer, BinaryCache &binaries,
+                                                           pid_t pid, ResolvedCommand command,
+                                                           Depth depth, std::uint32_t extra_flags) {
+  ProcessInfo process;
+  process.key = {static_cast<std::uint32_t>(pid), TRY(process_start_time(pid))};
+  process.exe = std::move(command.path);
+  process.executable = std::move(command.file);
+  auto target = TRY(open(tracer, binaries, std::move(process), depth));
+  std::optional<LoadBias> bias;
+  if (!target->facts().is_pie)
+    bias = LoadBias{};
+  TRY(target->place(bias, extra_flags | TARGET_AWAITS_EXEC));
+  return target;
+}
+
+WatchedTarget::~WatchedTarget() {
+  if (index_ != EVENT_NO_TARGET)
+    tracer_.remove_target(index_);
+}
+
+bool WatchedTarget::runs_its_executable() const {
+  Fd running{::open(fmt::format("/proc/{}/exe", process_.key.pid).c_str(), O_PATH | O_CLOEXEC)};
+  return running && same_file(running, process_.executable);
+}
+
+void WatchedTarget::set_load_bias(LoadBias bias) { attributor_->set_load_bias(bias); }
+
+} // namespace mapscope
