@@ -23,10 +23,9 @@ bool is_effective(unsigned capability) {
 } // namespace
 
 bool holds_capability(unsigned capability) {
-  capng_get_caps_process();
   // CAP_SYS_ADMIN includes what was split from it; tracing other processes never was.
   const bool part_of_admin = capability == CAP_BPF || capability == CAP_PERFMON;
-  return in_first_user_namespace() &&
+  return capng_get_caps_process() == 0 && in_first_user_namespace() &&
          (is_effective(capability) || (part_of_admin && is_effective(CAP_SYS_ADMIN)));
 }
 
