@@ -40,17 +40,4 @@ std::string coloured(std::string_view text, Colour colour, bool enabled) {
   return enabled ? fmt::format("{}{}\x1b[0m", sequence(colour), text) : std::string{text};
 }
 
-std::string printable(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (char character : text) {
-    auto byte = static_cast<unsigned char>(character);
-    if (byte < 0x20 || byte == 0x7f)
-      out += fmt::format("\\x{:02x}", byte);
-    else
-      out += character;
-  }
-  return out;
-}
-
 } // namespace mapscope

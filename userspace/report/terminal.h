@@ -1,5 +1,4 @@
-// What goes to a terminal: colour where someone is there to see it, and nothing that the
-// target could use to play tricks on it.
+// Colour, where someone is there to see it.
 #pragma once
 
 #include <string>
@@ -15,9 +14,5 @@ bool wants_colour(int fd);
 
 // `text` as it is, or between the escape sequences of `colour` when `enabled`.
 std::string coloured(std::string_view text, Colour colour, bool enabled);
-
-// Text from outside (a path, a name out of a binary) with every control character written
-// as \xNN, since a terminal would obey it. Other bytes stay as they are.
-std::string printable(std::string_view text);
 
 } // namespace mapscope

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/format.h"
+#include "base/printable.h"
 #include "report/terminal.h"
 #include "report/verify_words.h"
 

@@ -324,9 +324,9 @@ TEST(CallAttributorPieTest, AddressesMeanNothingBeforeTheBiasIsKnown) {
   facts.is_pie = true;
   FakeSymbolizer symbolizer;
   CallAttributor attributor{kProcess, facts, symbolizer};
-  auto event = detail_event({kRehash, kMapAssign, kFill}, bias);
-  attributor.add(event);
+  attributor.add(detail_event({kRehash, kMapAssign, kFill})); // looks like link-time addresses
   EXPECT_EQ(attributor.take().at(0).site, std::nullopt);
+  auto event = detail_event({kRehash, kMapAssign, kFill}, bias);
   EXPECT_EQ(symbolizer.requests, 0U);
 
   attributor.set_load_bias({bias});

@@ -64,6 +64,8 @@ template <typename Body> void expect_exact_size(const Body &body) {
     auto size = static_cast<__u16>(other.size());
     std::memcpy(other.data() + offsetof(event_header, size_bytes), &size, sizeof(size));
     EXPECT_FALSE(decode(other));
+    std::memcpy(bytes.data() + offsetof(event_header, size_bytes), &size, sizeof(size));
+    EXPECT_FALSE(decode(bytes)); // the size is right, and the header denies it
   }
 }
 

@@ -109,7 +109,7 @@ TEST(VerifyTextTest, KeepsTheEndOfALongPath) {
 TEST(VerifyTextTest, WrapsAtAHundredColumns) {
   Verdict verdict = inconclusive_verdict();
   for (int i = 0; i < 60; ++i)
-    verdict.reasons[0] += " word";
+    verdict.reasons[0] += " w"; // reaches every other column
   std::istringstream lines{verify_text(verdict, false)};
   for (std::string line; std::getline(lines, line);) {
     EXPECT_LE(line.size(), 100U) << line;
@@ -122,7 +122,7 @@ TEST(VerifyTextTest, ATargetCannotSteerTheTerminal) {
   verdict.run.target.exe = "/tmp/\x1b]0;exe";
   verdict.violations[0].first.path = "/tmp/\x1b[2Jpath";
   verdict.violations[0].first.site->function = "main.\x1b[2J";
-  verdict.outside_examples[0].path = "/\x1b[2J";
+  verdict.outside_examples[0].path = "/" + std::string(200, 'x') + "\x1b[2J";
   EXPECT_EQ(verify_text(verdict, false).find('\x1b'), std::string::npos);
 }
 
