@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <fmt/ranges.h>
+
 #include "base/printable.h"
 #include "flow/operation_names.h"
 
@@ -122,6 +124,7 @@ template <typename Archive> void exchange(Archive &archive, BinaryFacts &facts) 
   archive("is_stripped", facts.is_stripped);
   archive("has_dwarf", facts.has_dwarf);
   archive("entry", facts.entry);
+  archive("entry_offset", facts.entry_offset);
   archive("go_version", facts.go_version);
   archive("version", facts.version);
   archive("experiments", facts.experiments);
@@ -171,6 +174,8 @@ template <typename T> Json written(T &value) {
     return value.value == 0 ? Json{} : Json(fmt::format("{:#x}", value.value));
   } else if constexpr (is_optional<T>) {
     return value ? written(*value) : Json{};
+  } else if constexpr (std::same_as<T, std::vector<std::uint8_t>>) {
+    return fmt::format("{:02x}", fmt::join(value, ""));
   } else if constexpr (is_vector<T>) {
     Json array = Json::array();
     for (auto &element : value)
@@ -255,6 +260,19 @@ Result<> read_hexadecimal(const Json &json, std::uint64_t &value) {
   return {};
 }
 
+// "55488b": two digits a byte.
+Result<> read_bytes(const Json &json, std::vector<std::uint8_t> &value) {
+  std::string text;
+  TRY(read_text(json, text));
+  for (std::size_t at = 0; at < text.size(); at += 2) {
+    const char *end = text.data() + std::min(at + 2, text.size());
+    auto [stop, error] = std::from_chars(text.data() + at, end, value.emplace_back(), 16);
+    if (error != std::errc{} || stop != text.data() + at + 2)
+      return fail(Errc::malformed, "not pairs of hexadecimal digits");
+  }
+  return {};
+}
+
 template <typename T> Result<> read_elements(const Json &json, std::vector<T> &value) {
   if (!json.is_array() || json.size() > kElementsMax)
     return fail(Errc::malformed, "not an array, or one of more than {} elements", kElementsMax);
@@ -301,6 +319,8 @@ template <typename T> Result<> read(const Json &json, T &value) {
     return json.is_null() ? Result<>{} : read_hexadecimal(json, value.value);
   } else if constexpr (is_optional<T>) {
     return json.is_null() ? Result<>{} : read(json, value.emplace());
+  } else if constexpr (std::same_as<T, std::vector<std::uint8_t>>) {
+    return read_bytes(json, value);
   } else if constexpr (is_vector<T>) {
     return read_elements(json, value);
   } else if constexpr (is_map<T>) {
@@ -342,6 +362,8 @@ Result<> check_probe(const ProbePoint &point, const BinaryFacts &facts) {
 }
 
 Result<> check_ranges(const BinaryFacts &facts) {
+  if (facts.entry_offset.value >= facts.file_size_bytes)
+    return fail(Errc::malformed, "the entry point lies outside of the file");
   if (facts.text.start.value + facts.text.size_bytes < facts.text.start.value)
     return fail(Errc::malformed, "text wraps around");
   for (const ElfRange &range : facts.map_ranges)

@@ -28,6 +28,7 @@ Result<BinaryFacts> read_facts(const GoBinary &binary) {
   facts.has_dwarf = elf.find_section(".debug_info") != nullptr ||
                     elf.find_section(".zdebug_info") != nullptr; // compressed, until Go 1.18
   facts.entry = elf.entry();
+  facts.entry_offset = TRY_WHILE(elf.file_offset(facts.entry), "entry point");
 
   facts.go_version = info.toolchain.text;
   facts.version = info.toolchain.version;

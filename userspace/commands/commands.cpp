@@ -11,6 +11,7 @@
 
 #include "commands/doctor.h"
 #include "commands/exit_status.h"
+#include "commands/inspect.h"
 #include "commands/verify.h"
 
 namespace mapscope {
@@ -29,6 +30,7 @@ int run(int argc, char **argv) {
   std::function<int()> selected;
   add_verify(app, std::move(command_line), selected);
   add_doctor(app, selected);
+  add_inspect(app, selected);
 
   try {
     app.parse(static_cast<int>(end - argv), argv);
