@@ -61,7 +61,7 @@ class StraceTest(harness.EndToEndTest):
                     calls, mapped_bytes = strace_counts(text)
                     self.assertGreater(calls["mmap"], 2)
                     reported = run.report["system_calls"]["memory"]
-                    self.assertEqual({name: row["calls"] for name, row in reported.items()}, calls)
+                    self.assertEqual({name: row["calls"] for name, row in reported.items() if row["calls"]}, calls)
                     self.assertEqual(reported["mmap"]["bytes"], mapped_bytes)
 
 
