@@ -73,7 +73,7 @@ static __always_inline __u64 g_from_tls(const struct target *target)
 __weak __noinline int find_goroutine(__u32 index, const struct user_registers *regs, __u64 g,
 				     struct goroutine *out)
 {
-	const struct target *target = &mapscope_targets[index & (TARGETS_MAX - 1)];
+	struct target *target = &mapscope_targets[index & (TARGETS_MAX - 1)];
 	__u64 m = 0, g0 = 0, words[G_WORDS];
 
 	if (!regs || !out)
@@ -88,12 +88,19 @@ __weak __noinline int find_goroutine(__u32 index, const struct user_registers *r
 		out->flags = WITNESS_NO_GOROUTINE;
 		return 0;
 	}
-	if (bpf_probe_read_user(&out->curg, sizeof(out->curg), (void *)(m + target->m_curg)))
+	/*
+	 * A page of m0 that was never written is not present and can't be read; it holds zeros.
+	 * Hence a failure means "none" as long as no goroutine has run at all.
+	 */
+	if (bpf_probe_read_user(&out->curg, sizeof(out->curg), (void *)(m + target->m_curg)) &&
+	    target->goroutine_seen)
 		return -14;
 	if (!out->curg) {
 		out->flags = WITNESS_NO_GOROUTINE; /* scheduler, sysmon, an idle thread */
 		return 0;
 	}
+	if (!target->goroutine_seen)
+		target->goroutine_seen = 1;
 	if (bpf_probe_read_user(words, sizeof(words), (void *)out->curg))
 		return -14;
 	out->stack_lo = words[0];

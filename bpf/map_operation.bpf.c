@@ -185,6 +185,8 @@ int map_operation(struct pt_regs *ctx)
 	if (!counts || kind >= MAP_OPERATION_COUNT)
 		return 0;
 	COUNT(counts->operations[kind]);
+	if (!target->goroutine_seen)
+		target->goroutine_seen = 1;
 	read_arguments(kind, ctx, &operation);
 	if (kind == MAP_OPERATION_REHASH)
 		foretell_rehash(&operation, counts);

@@ -35,6 +35,8 @@ struct user_registers {
 	} while (0)
 #define SYSTEM_CALL_FIRST(regs) ((regs)->di)
 #define THREAD_POINTER(task) ((task)->thread.fsbase)
+#define CALL_RT_SIGRETURN 15
+#define CALL_GETTID 186
 
 #elif defined(__TARGET_ARCH_arm64)
 
@@ -57,6 +59,8 @@ struct user_registers {
 	} while (0)
 #define SYSTEM_CALL_FIRST(regs) ((regs)->orig_x0)
 #define THREAD_POINTER(task) ((task)->thread.uw.tp_value)
+#define CALL_RT_SIGRETURN 139
+#define CALL_GETTID 178
 
 #else
 #error "no register names for this architecture"

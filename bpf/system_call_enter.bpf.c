@@ -26,9 +26,8 @@
 /* How many file calls outside map operations were shown as examples, by target. */
 __u32 mapscope_samples_shown[TARGETS_MAX] = {};
 
-/* Threads whose first calls are compared: does TLS give the same g as the register? */
+/* How many calls are compared: does TLS give the same g as the register? */
 #define TLS_CHECKS 128
-#define CALL_GETTID 186 /* amd64; a new thread makes it before its TLS is set */
 
 struct call {
 	__u32 index;
@@ -170,12 +169,16 @@ __weak __noinline int report_detail(const struct call *call, const struct verdic
 	return 0;
 }
 
+/*
+ * Two calls of the runtime are made where the register lags behind: gettid in a thread that
+ * was just made, and the return from a signal handler.
+ */
 static __always_inline void check_tls(const struct target *target, const struct call *call,
 				      struct target_counts *counts,
 				      const struct user_registers *regs)
 {
 	if (!(target->flags & TARGET_TLS_KNOWN) || counts->tls_checked >= TLS_CHECKS ||
-	    call->number == CALL_GETTID)
+	    call->number == CALL_GETTID || call->number == CALL_RT_SIGRETURN)
 		return;
 	COUNT(counts->tls_checked);
 	if (g_from_tls(target) != regs->g)

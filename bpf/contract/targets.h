@@ -73,7 +73,7 @@ struct target {
 	__u32 g_sched_bp;
 	__u32 g_m;
 	__u32 m_curg;	   /* in runtime.m */
-	__u32 reserved;
+	__u32 goroutine_seen; /* one has run; user space sets it for a process that runs already */
 };
 
 /* One place of the open-addressed table; tgid 0 ends a chain, a freed one does not. */

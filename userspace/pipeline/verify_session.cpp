@@ -317,6 +317,9 @@ Verdict VerifySession::finish() {
   for (auto &[index, target] : targets_)
     for (const AttributedCall &call : target->attributor().take_all())
       judge_.add(call);
+  if (!(tracer_.target_at(first_->index()).flags & TARGET_BIAS_KNOWN))
+    doubts_.emplace_back("the program never reached its first instruction, so where it was loaded "
+                         "is not known, and no call could be attributed");
   VerifyCounts counts = count();
   VerifyRun run = describe_run();
   run.cost.probe_hits = hits_of(counts.kernel);

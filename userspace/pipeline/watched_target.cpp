@@ -54,6 +54,7 @@ Result<std::unique_ptr<WatchedTarget>> WatchedTarget::running(Tracer &tracer, Bi
                                                               std::uint32_t extra_flags) {
   ProcessInfo process = TRY(find_process(pid));
   auto target = TRY(open(tracer, binaries, std::move(process), depth));
+  target->plan_.settings.goroutine_seen = 1;
   LoadBias bias = TRY(process_load_bias(pid, target->facts().entry));
   TRY(target->place(bias, extra_flags));
   // The pid could have been reused between the first look and the probes.
