@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "flow/operation_names.h"
 #include "report/verify_words.h"
 
 namespace mapscope {
@@ -83,9 +84,9 @@ Json target_of(const VerifyTarget &target) {
 Json operations_of(const Verdict &verdict) {
   const OperationTotals &totals = verdict.operations;
   Json entered = Json::object();
-  for (std::size_t index = 0; index < MAP_OPERATION_COUNT; ++index)
-    if (std::uint64_t count = verdict.counts.kernel.operations[index]; count > 0)
-      entered[std::string{word_for(static_cast<map_operation>(index))}] = count;
+  for (const auto &[operation, name] : kMapOperationNames)
+    if (std::uint64_t count = verdict.counts.kernel.operations[operation]; count > 0)
+      entered[std::string{name}] = count;
   return {{"created", or_null(totals.created)},
           {"grown", or_null(totals.grown)},
           {"split", or_null(totals.split)},

@@ -46,12 +46,4 @@ std::string_view word_for(loss what) {
   return word_at(words, what);
 }
 
-std::string_view word_for(map_operation operation) {
-  constexpr std::array<std::string_view, 15> words = {
-      "",          "makemap_small", "makemap",       "new_map",   "clone",
-      "hash_grow", "grow_small",    "grow_to_table", "rehash",    "grow",
-      "split",     "install_split", "clear",         "grow_work", "prune"};
-  return word_at(words, operation);
-}
-
 } // namespace mapscope

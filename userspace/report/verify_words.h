@@ -22,7 +22,4 @@ std::string_view word_for(MapImplementation implementation);
 // A key of JSON: "goroutine_unreadable". Empty: the value is not used.
 std::string_view word_for(loss what);
 
-// A key of JSON, as Go's functions are called: "makemap_small". Empty: the value is not used.
-std::string_view word_for(map_operation operation);
-
 } // namespace mapscope

@@ -108,8 +108,9 @@ TEST(VerifyTextTest, KeepsTheEndOfALongPath) {
 
 TEST(VerifyTextTest, WrapsAtAHundredColumns) {
   Verdict verdict = inconclusive_verdict();
+  verdict.reasons[0] += "."; // so that the next words end on odd columns
   for (int i = 0; i < 60; ++i)
-    verdict.reasons[0] += " w"; // reaches every other column
+    verdict.reasons[0] += " w"; // would end on column 101 too
   std::istringstream lines{verify_text(verdict, false)};
   for (std::string line; std::getline(lines, line);) {
     EXPECT_LE(line.size(), 100U) << line;
