@@ -1,8 +1,8 @@
 // Facts about processes from /proc; see process.h.
 #include "attach/process.h"
 
-#include <elf.h>
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

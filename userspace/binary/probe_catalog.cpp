@@ -1,4 +1,4 @@
-// The names.
+// The names of the runtime functions that are probed, and what each tells.
 #include "binary/probe_catalog.h"
 
 #include <algorithm>

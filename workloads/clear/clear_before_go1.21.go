@@ -1,5 +1,7 @@
 //go:build !go1.21
 
+// Clearing a map before Go 1.21 had a word for it.
+
 package main
 
 // What the compiler made into the same call before there was a word for it. Not when it has inlined

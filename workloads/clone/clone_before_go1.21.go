@@ -1,5 +1,7 @@
 //go:build !go1.21
 
+// Copying a map by hand, before Go 1.21 had maps.Clone.
+
 package main
 
 import "mapscope.dev/workloads/truth"

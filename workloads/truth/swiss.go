@@ -1,5 +1,7 @@
 //go:build go1.26 || goexperiment.swissmap
 
+// What a swiss map says about itself, read from its header.
+
 package truth
 
 import "unsafe"
