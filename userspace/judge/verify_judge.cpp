@@ -196,9 +196,9 @@ std::optional<std::uint64_t> VerifyJudge::measured_bytes(const AttributedCall &c
 void VerifyJudge::add_example(const AttributedCall &call) {
   if (!call.path || examples_.size() == kExamplesMax)
     return;
-  FileCallExample example{call.name, *call.path};
-  if (std::ranges::find(examples_, example) == examples_.end())
-    examples_.push_back(std::move(example));
+  // One for each path: what is opened is read and closed as well.
+  if (std::ranges::find(examples_, *call.path, &FileCallExample::path) == examples_.end())
+    examples_.push_back({call.name, *call.path});
 }
 
 // The kernel's counts, with each call where it turned out to be.

@@ -204,7 +204,7 @@ std::string heap_text(const HeapTotals &heap) {
                                 format_counted(*heap.large_allocations, "large allocation"),
                                 format_bytes(heap.large_allocation_bytes.value_or(0))));
   if (heap.grown_count)
-    parts.push_back(fmt::format("heap grown {} ({})", format_counted(*heap.grown_count, "time"),
+    parts.push_back(fmt::format("heap grown {} for {}", format_counted(*heap.grown_count, "time"),
                                 format_bytes(heap.grown_bytes.value_or(0))));
   return parts.empty() ? "not observed" : joined(parts);
 }
