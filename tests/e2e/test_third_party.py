@@ -62,7 +62,9 @@ class PrometheusTest(ThirdPartyTest):
                                   f"--web.listen-address=127.0.0.1:{port}"],
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
                 address = f"http://127.0.0.1:{port}"
-                harness.wait_for(lambda: answers(f"{address}/-/ready"), "prometheus gets ready")
+                # The first scrapes come some seconds after the server says that it is ready.
+                harness.wait_for(lambda: b"\nprometheus_target_interval_length_seconds_count" in (answers(f"{address}/metrics") or b""),
+                                 "prometheus scrapes itself")
                 with harness.watching(server.pid) as (tracer, report):
                     time.sleep(WATCHED_SECONDS)
                     exit_code, _ = harness.interrupt(tracer, signal.SIGINT)
