@@ -34,21 +34,33 @@
 /* Makes further loads direct ones (6.2 on): a fifth of the cost of probe reads. */
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
-static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
+/* The loads are direct ones, which only the running task allows; the slot's is not. */
+static __always_inline struct file *file_of(__u32 fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **slots = BPF_CORE_READ(table, fd);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fdtable *table = task->files->fdt;
 	struct file *file = NULL;
 
-	if (fd >= BPF_CORE_READ(table, max_fds))
+	if (fd >= table->max_fds)
 		return NULL;
-	if (bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]))
+	if (bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]))
 		return NULL;
 	return file;
 }
 
-static __always_inline __u8 descriptor_of_mode(__u64 magic, __u32 mode, __u32 rdev,
-					       bool has_name)
+/* A memfd is a tmpfs file whose dentry is called "memfd:...". */
+static __always_inline bool is_memfd(struct file *file)
+{
+	const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	char start[6] = {};
+
+	bpf_probe_read_kernel(start, sizeof(start), name);
+	return start[0] == 'm' && start[1] == 'e' && start[2] == 'm' && start[3] == 'f' &&
+	       start[4] == 'd' && start[5] == ':';
+}
+
+static __always_inline __u8 descriptor_of_mode(struct file *file, __u64 magic, __u32 mode,
+					       __u32 rdev)
 {
 	__u32 major = DEVICE_MAJOR(rdev);
 
@@ -77,24 +89,13 @@ static __always_inline __u8 descriptor_of_mode(__u64 magic, __u32 mode, __u32 rd
 			return DESCRIPTOR_TERMINAL;
 		return DESCRIPTOR_DEVICE;
 	}
-	return magic == MAGIC_TMPFS && !has_name ? DESCRIPTOR_MEMORY : DESCRIPTOR_FILE;
-}
-
-/* A memfd is a tmpfs file whose dentry is called "memfd:...". */
-static __always_inline bool is_memfd(struct file *file)
-{
-	const unsigned char *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
-	char start[6] = {};
-
-	bpf_probe_read_kernel(start, sizeof(start), name);
-	return start[0] == 'm' && start[1] == 'e' && start[2] == 'm' && start[3] == 'f' &&
-	       start[4] == 'd' && start[5] == ':';
+	return magic == MAGIC_TMPFS && is_memfd(file) ? DESCRIPTOR_MEMORY : DESCRIPTOR_FILE;
 }
 
 /* enum descriptor_kind of a descriptor of the running process. */
 __weak __noinline int descriptor_kind_of(__u32 fd)
 {
-	struct file *file = file_of(bpf_get_current_task_btf(), fd);
+	struct file *file = file_of(fd);
 	__u64 magic;
 	__u32 mode, rdev;
 
@@ -114,7 +115,7 @@ __weak __noinline int descriptor_kind_of(__u32 fd)
 		mode = BPF_CORE_READ(inode, i_mode);
 		rdev = BPF_CORE_READ(inode, i_rdev);
 	}
-	return descriptor_of_mode(magic, mode, rdev, magic != MAGIC_TMPFS || !is_memfd(file));
+	return descriptor_of_mode(file, magic, mode, rdev);
 }
 
 /*
@@ -205,7 +206,7 @@ __weak __noinline int find_descriptor_path(__u32 fd)
 {
 	__u32 zero = 0;
 	struct path_buffer *buffer = bpf_map_lookup_elem(&path_buffers, &zero);
-	struct file *file = file_of(bpf_get_current_task_btf(), fd);
+	struct file *file = file_of(fd);
 
 	if (!buffer)
 		return 0;
