@@ -19,7 +19,9 @@ namespace mapscope {
 namespace {
 
 // Builds for tests need a little more room: AddressSanitizer reserves terabytes of addresses,
-// and UBSan tells a good pointer from a bad one by writing it to a pipe.
+// looks
+// for a signal stack before it ends, and UBSan tells a good pointer from a bad one by writing it to
+// a pipe.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kUnderSanitizer = true;
 #elif defined(__has_feature)
@@ -121,7 +123,8 @@ Result<> filter_system_calls(const Fd &socket) {
         SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(exit), SCMP_SYS(exit_group)})
     filter.allow(call);
   if constexpr (kUnderSanitizer)
-    for (int call : {SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(write), SCMP_SYS(close)})
+    for (int call :
+         {SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(sigaltstack)})
       filter.allow(call);
   // Libraries that look around, and cope with being refused: glibc asks /proc about overcommit
   // when it gives memory back, libdw for the path of the file that it reads.
