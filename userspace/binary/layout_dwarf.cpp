@@ -126,6 +126,8 @@ using Members = std::unordered_map<std::string_view, Member>;
 // Resolves names inside structures, and reads the members of each structure once.
 class Resolver {
 public:
+  explicit Resolver(const Deadline &deadline) : deadline_(deadline) {}
+
   // The offset of "sched.sp" or "central[3].mcentral" in `structure`. What a slice consists
   // of has no name, as in the table.
   std::optional<std::uint32_t> offset_of(Dwarf_Die structure, std::string_view path) {
@@ -175,10 +177,11 @@ private:
       auto offset = small_attribute(child, DW_AT_data_member_location);
       if (dwarf_tag(&child) == DW_TAG_member && name != nullptr && offset)
         entry->second.try_emplace(name, Member{*offset, child});
-    } while (dwarf_siblingof(&child, &child) == 0);
+    } while (!deadline_.passed() && dwarf_siblingof(&child, &child) == 0);
     return entry->second;
   }
 
+  const Deadline &deadline_; // a hostile file can have a circle of siblings
   std::unordered_map<Dwarf_Off, Members> structures_;
 };
 
@@ -251,7 +254,7 @@ Result<LayoutOffsets> read_dwarf_offsets(const ElfFile &elf, std::span<const std
   Deadline deadline;
   auto structures = find_structures(*dwarf, names, deadline);
   LayoutOffsets offsets;
-  Resolver resolver;
+  Resolver resolver{deadline};
   for (const std::string &name : names) {
     auto [structure, path] = split(name);
     auto &die = structures.find(structure)->second;

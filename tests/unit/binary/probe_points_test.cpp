@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <ostream>
 #include <set>
 
 #include <fmt/format.h>
@@ -76,6 +77,10 @@ struct Build {
   std::string version;
   std::string mode;
 };
+
+void PrintTo(const Build &build, std::ostream *out) {
+  *out << "Go " << build.version << ", " << build.mode;
+}
 
 class BuildTest : public ProgramTest, public testing::WithParamInterface<Build> {
 protected:
