@@ -25,7 +25,7 @@ _mapscope() {
     case $command in
         '') words="verify inspect doctor --help --version" ;;
         verify) words="--pid --duration --light --exact --follow --json --output --user --help --" ;;
-        inspect) words="--json --help" ;;
+        inspect) words="--json --functions --help" ;;
         doctor) words="--json --help" ;;
     esac
     if [[ $command == inspect && $current != -* ]]; then

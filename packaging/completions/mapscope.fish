@@ -21,3 +21,4 @@ complete -c mapscope -n $verify -a "(__fish_complete_subcommand)"
 
 complete -c mapscope -n "__fish_seen_subcommand_from $commands" -l json -d "Report as JSON"
 complete -c mapscope -n "__fish_seen_subcommand_from inspect" -r -F
+complete -c mapscope -n "__fish_seen_subcommand_from inspect" -l functions -d "The map functions, one a line"
