@@ -230,28 +230,78 @@ static __always_inline void judge_call(const struct target *target, const struct
 
 enum report { REPORT_NOTHING, REPORT_CALL, REPORT_DETAIL };
 
-/* Counts the call, and decides how much of it user space should see. */
+/*
+ * Counts the call, and decides how much of it user space should see. The additions need
+ * not be atomic: only this program writes these counters, and preemption is off.
+ */
 static __always_inline enum report count_call(const struct call *call,
-					      struct target_counts *counts,
-					      const struct verdict *verdict)
+					      struct target_counts *counts, __u32 place)
 {
-	__u32 place = verdict->place < CALL_PLACE_COUNT ? verdict->place : 0;
 	__u32 *shown = &mapscope_samples_shown[call->index & (TARGETS_MAX - 1)];
 	bool is_file = call->call_class == CALL_CLASS_FILE;
 	bool is_memory = call->call_class == CALL_CLASS_MEMORY;
 
-	COUNT(counts->class_calls[place][call->call_class & (CALL_CLASS_COUNT - 1)]);
+	counts->class_calls[place][call->call_class & (CALL_CLASS_COUNT - 1)]++;
 	if (place != CALL_OUTSIDE) {
-		COUNT(counts->calls_inside[call->number & (SYSTEM_CALLS_MAX - 1)]);
+		counts->calls_inside[call->number & (SYSTEM_CALLS_MAX - 1)]++;
 		return is_file || is_memory ? REPORT_DETAIL : REPORT_NOTHING;
 	}
-	COUNT(counts->calls_outside[call->number & (SYSTEM_CALLS_MAX - 1)]);
+	counts->calls_outside[call->number & (SYSTEM_CALLS_MAX - 1)]++;
 	if (is_memory)
 		return mapscope_settings.emit_memory_calls ? REPORT_CALL : REPORT_NOTHING;
 	if (!is_file || *shown >= mapscope_settings.emit_call_samples)
 		return REPORT_NOTHING;
 	__sync_fetch_and_add(shown, 1);
 	return REPORT_DETAIL;
+}
+
+static __always_inline void report(enum report what, const struct call *call,
+				   const struct verdict *verdict, __u64 goroutine_fp)
+{
+	if (what == REPORT_CALL)
+		report_call(call, verdict);
+	else if (what == REPORT_DETAIL)
+		report_detail(call, verdict, goroutine_fp);
+}
+
+static __always_inline void look_at_descriptor(struct call *call, struct pt_regs *regs)
+{
+	if (!(call->flags & CALL_FD_FIRST))
+		return;
+	call->has_descriptor = 1;
+	call->descriptor_kind = descriptor_kind_of(SYSTEM_CALL_FIRST(regs));
+	call->call_class = refine_class(call->call_class, call->descriptor_kind);
+}
+
+/* No map operation can have made the call; `why` is one of enum witness_flag. */
+static __always_inline void outside(struct call *call, struct target_counts *counts,
+				    struct pt_regs *regs, __u32 why)
+{
+	if (mapscope_settings.classify_outside)
+		look_at_descriptor(call, regs);
+
+	enum report what = count_call(call, counts, CALL_OUTSIDE);
+
+	if (what != REPORT_NOTHING) {
+		struct verdict verdict = { .witnesses = why };
+
+		report(what, call, &verdict, 0);
+	}
+}
+
+/* The runtime or C code made the call, perhaps for a map. */
+static __always_inline void perhaps_inside(const struct target *target, struct call *call,
+					   struct target_counts *counts, struct pt_regs *regs,
+					   const struct user_registers *registers)
+{
+	struct goroutine goroutine = {};
+	struct verdict verdict = {};
+
+	judge_call(target, call, counts, registers, &goroutine, &verdict);
+	look_at_descriptor(call, regs);
+	report(count_call(call, counts,
+			  verdict.place < CALL_PLACE_COUNT ? verdict.place : CALL_OUTSIDE),
+	       call, &verdict, goroutine.fp);
 }
 
 SEC("tp_btf/sys_enter")
@@ -263,47 +313,24 @@ int BPF_PROG(system_call_enter, struct pt_regs *regs, long id)
 		return 0;
 
 	struct target *target = &mapscope_targets[index & (TARGETS_MAX - 1)];
+	struct target_counts *counts = counts_of(index);
 
-	if (!(target->flags & TARGET_WATCHED) || target->flags & TARGET_AWAITS_EXEC)
+	if (!counts || !(target->flags & TARGET_WATCHED) || target->flags & TARGET_AWAITS_EXEC)
 		return 0;
 
-	struct target_counts *counts = counts_of(index);
+	struct user_registers registers = USER_REGISTERS(regs);
 	struct call call = {
 		.index = index,
 		.number = (__u64)id < SYSTEM_CALLS_MAX ? id : SYSTEM_CALLS_MAX - 1,
 	};
-	struct user_registers registers = USER_REGISTERS(regs);
-	struct goroutine goroutine = {};
-	struct verdict verdict = { .witnesses = WITNESS_BEFORE_GO };
 
-	if (!counts)
-		return 0;
 	call.flags = mapscope_call_table[call.number & (SYSTEM_CALLS_MAX - 1)];
 	call.call_class = call.flags & CALL_CLASS_MASK;
-
-	bool user = false;
-
-	if (target->flags & TARGET_GO && target->flags & TARGET_BIAS_KNOWN) {
-		user = from_user_code(target, &call, &registers);
-		verdict.witnesses = WITNESS_USER_CODE;
-		if (!user)
-			judge_call(target, &call, counts, &registers, &goroutine, &verdict);
-	}
-	if (call.flags & CALL_FD_FIRST && (!user || mapscope_settings.classify_outside)) {
-		call.has_descriptor = true;
-		call.descriptor_kind = descriptor_kind_of(SYSTEM_CALL_FIRST(regs));
-		call.call_class = refine_class(call.call_class, call.descriptor_kind);
-	}
-
-	switch (count_call(&call, counts, &verdict)) {
-	case REPORT_NOTHING:
-		break;
-	case REPORT_CALL:
-		report_call(&call, &verdict);
-		break;
-	case REPORT_DETAIL:
-		report_detail(&call, &verdict, goroutine.fp);
-		break;
-	}
+	if (!(target->flags & TARGET_GO) || !(target->flags & TARGET_BIAS_KNOWN))
+		outside(&call, counts, regs, WITNESS_BEFORE_GO);
+	else if (from_user_code(target, &call, &registers))
+		outside(&call, counts, regs, WITNESS_USER_CODE);
+	else
+		perhaps_inside(target, &call, counts, regs, &registers);
 	return 0;
 }
