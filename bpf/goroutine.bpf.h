@@ -23,7 +23,11 @@ struct goroutine {
 	__u64 stack_hi;
 	__u64 sp; /* of the goroutine's own stack, also while the system stack runs */
 	__u64 fp;
-	__u64 switch_pc; /* sched.pc while the system stack runs, else 0 */
+	/*
+	 * Where the goroutine stands in a function that has no frame on the chain: sched.pc
+	 * while the system stack runs. Its return address is on top of the stack. 0: none.
+	 */
+	__u64 frameless_pc;
 	__u32 flags;	 /* enum witness_flag: how the call came about */
 };
 
@@ -122,12 +126,12 @@ __weak __noinline int find_goroutine(__u32 index, const struct user_registers *r
 		return 0;
 	}
 	if (!g_field(words, target->g_sched_sp, &out->sp) ||
-	    !g_field(words, target->g_sched_pc, &out->switch_pc) ||
+	    !g_field(words, target->g_sched_pc, &out->frameless_pc) ||
 	    !g_field(words, target->g_sched_bp, &out->fp))
 		return -22;
 	/* systemstack and asmcgocall leave the address of systemstack_switch there, mcall
 	 * and morestack that of their caller. */
-	out->flags = out->switch_pc - target->load_bias - target->systemstack_switch < 16 ?
+	out->flags = out->frameless_pc - target->load_bias - target->systemstack_switch < 16 ?
 			     WITNESS_SYSTEM_STACK :
 			     WITNESS_OTHER_SWITCH;
 	return 0;

@@ -33,6 +33,8 @@ int heap_request(struct pt_regs *ctx)
 		COUNT(counts->lost[LOSS_GOROUTINE_UNREADABLE]);
 		goroutine.flags = WITNESS_NO_GOROUTINE;
 	}
+	if (!goroutine.flags) /* on its own stack, and the probed function has no frame yet */
+		goroutine.frameless_pc = registers.ip;
 	verdict.witnesses = goroutine.flags;
 	if (!(goroutine.flags & (WITNESS_NO_GOROUTINE | WITNESS_SIGNAL_STACK)))
 		hear_witnesses(index, &goroutine, &verdict);

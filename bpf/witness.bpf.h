@@ -144,12 +144,12 @@ __weak __noinline int hear_witnesses(__u32 index, const struct goroutine *gorout
 		walk.window_return = window->return_address;
 	}
 
-	if (goroutine->switch_pc) {
+	if (goroutine->frameless_pc) {
 		/* The function that switched stacks is not on the chain: for systemstack its
 		 * return address is on top of the stack, for morestack it is sched.pc. */
 		__u64 caller = 0;
 
-		look_at_pc(&walk, target, goroutine->switch_pc - target->load_bias);
+		look_at_pc(&walk, target, goroutine->frameless_pc - target->load_bias);
 		if (!bpf_probe_read_user(&caller, sizeof(caller), (void *)goroutine->sp))
 			look_at_pc(&walk, target, caller - 1 - target->load_bias);
 	}
