@@ -16,9 +16,9 @@ int submit_nop() {
   auto ring = static_cast<int>(::syscall(SYS_io_uring_setup, 4, &params));
   if (ring < 0)
     return 1;
-  auto *queue = static_cast<char *>(::mmap(
-      nullptr, params.sq_off.array + params.sq_entries * sizeof(std::uint32_t),
-      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING));
+  auto *queue = static_cast<char *>(
+      ::mmap(nullptr, params.sq_off.array + params.sq_entries * sizeof(std::uint32_t),
+             PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING));
   auto *entries = static_cast<io_uring_sqe *>(
       ::mmap(nullptr, params.sq_entries * sizeof(io_uring_sqe), PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES));

@@ -35,8 +35,8 @@ std::function<void()> writes_on(std::function<int()> make) {
   return [make] {
     int fd = make();
     std::uint64_t one = 1; // eight bytes, as an eventfd wants
-    for (int i = 0; i < kCalls; ++i)
-      [[maybe_unused]] ssize_t size = ::write(fd, &one, sizeof(one));
+    for (int i = 0; i < kCalls; ++i) [[maybe_unused]]
+      ssize_t size = ::write(fd, &one, sizeof(one));
   };
 }
 
@@ -81,7 +81,8 @@ TEST_F(SystemCallBpfTest, AWriteToAnEventfdIsNone) {
 }
 
 TEST_F(SystemCallBpfTest, AWriteToATerminalIsNone) {
-  auto counts = counts_of(writes_on([] { return ::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK); }));
+  auto counts =
+      counts_of(writes_on([] { return ::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK); }));
   EXPECT_LT(counts.class_calls[CALL_OUTSIDE][CALL_CLASS_FILE], unsigned{kCalls});
 }
 
@@ -147,7 +148,8 @@ std::string path_of(const std::vector<Event> &events, std::uint32_t number) {
 }
 
 TEST_F(SystemCallBpfTest, ExamplesOfFileCallsShowTheirPaths) {
-  counts_of([] {
+  counts_of(
+      [] {
         int fd = ::open("/etc/hostname", O_RDONLY);
         char byte = 0;
         [[maybe_unused]] ssize_t size = ::read(fd, &byte, 1);
@@ -159,7 +161,8 @@ TEST_F(SystemCallBpfTest, ExamplesOfFileCallsShowTheirPaths) {
 }
 
 TEST_F(SystemCallBpfTest, PathsCrossMountsToTheRoot) {
-  counts_of([] {
+  counts_of(
+      [] {
         int fd = ::open("/proc/self/status", O_RDONLY);
         char byte = 0;
         [[maybe_unused]] ssize_t size = ::read(fd, &byte, 1);

@@ -99,8 +99,7 @@ protected:
     return found;
   }
 
-  template <typename Body>
-  std::vector<Body> events_of() {
+  template <typename Body> std::vector<Body> events_of() {
     std::vector<Body> found;
     for (const Event &event : events())
       if (const Body *body = std::get_if<Body>(&event.body))
