@@ -116,22 +116,10 @@ constexpr std::string_view kFrontEnds[] = {
 };
 
 constexpr std::string_view kRuntimePackages[] = {
-    "runtime",
-    "runtime/internal/*",
-    "internal/runtime/*",
-    "internal/abi",
-    "internal/bytealg",
-    "internal/byteorder",
-    "internal/chacha8rand",
-    "internal/coverage/rtcov",
-    "internal/cpu",
-    "internal/goarch",
-    "internal/godebugs",
-    "internal/goexperiment",
-    "internal/goos",
-    "internal/profilerecord",
-    "internal/strconv",
-    "internal/stringslite",
+    "runtime",          "runtime/internal/*",     "internal/runtime/*",   "internal/abi",
+    "internal/bytealg", "internal/byteorder",     "internal/chacha8rand", "internal/coverage/rtcov",
+    "internal/cpu",     "internal/goarch",        "internal/godebugs",    "internal/goexperiment",
+    "internal/goos",    "internal/profilerecord", "internal/strconv",     "internal/stringslite",
     "sync/atomic",
 };
 
