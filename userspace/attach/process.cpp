@@ -45,9 +45,12 @@ bool is_runnable(const Fd &file) {
          (status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
 }
 
-} // namespace
+struct ProcessStat {
+  char state = '?'; // 'Z': ended, and nobody has asked for its status yet
+  std::uint64_t start_time_ns = 0;
+};
 
-Result<std::uint64_t> process_start_time(pid_t pid) {
+Result<ProcessStat> read_stat(pid_t pid) {
   std::string text = TRY(read_proc(pid, "stat"));
   // The name in parentheses may hold anything; start time is field 22, the 20th behind it
   // (proc(5)).
@@ -61,13 +64,20 @@ Result<std::uint64_t> process_start_time(pid_t pid) {
   if (at == std::string::npos)
     return fail(Errc::malformed, "/proc/{}/stat has too few fields", pid);
   std::uint64_t ticks = std::strtoull(text.c_str() + at, nullptr, 10);
-  return ticks * (1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)));
+  std::uint64_t tick_ns = 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  return ProcessStat{text[name_end + 2], ticks * tick_ns};
 }
 
+} // namespace
+
+Result<std::uint64_t> process_start_time(pid_t pid) { return TRY(read_stat(pid)).start_time_ns; }
+
 Result<ProcessInfo> find_process(pid_t pid) {
+  ProcessStat stat = TRY(read_stat(pid));
+  if (stat.state == 'Z' || stat.state == 'X')
+    return fail(Errc::gone, "process {} has ended", pid);
   ProcessInfo info;
-  info.key.pid = static_cast<std::uint32_t>(pid);
-  info.key.start_time_ns = TRY(process_start_time(pid));
+  info.key = {static_cast<std::uint32_t>(pid), stat.start_time_ns};
 
   std::string link = fmt::format("/proc/{}/exe", pid);
   std::array<char, PATH_MAX> target{};

@@ -165,8 +165,10 @@ void VerifySession::handle(const process_exec_event &event) {
   std::uint16_t index = event.header.target;
   auto target = targets_.find(index);
   if (target != targets_.end()) {
+    // The exec that was awaited leaves the flag. Our own child made it, of the very path that
+    // was opened, so a process that ended before this look at it ran that.
     bool was_awaited = tracer_.target_at(index).flags & TARGET_GO;
-    if (was_awaited && target->second->runs_its_executable())
+    if (was_awaited && target->second->running_image() != WatchedTarget::Image::another)
       return;
     watch_new_image(static_cast<pid_t>(target->second->process().key.pid), event.header.time_ns,
                     index);

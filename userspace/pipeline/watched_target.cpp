@@ -83,9 +83,11 @@ WatchedTarget::~WatchedTarget() {
     tracer_.remove_target(index_);
 }
 
-bool WatchedTarget::runs_its_executable() const {
+WatchedTarget::Image WatchedTarget::running_image() const {
   Fd running{::open(fmt::format("/proc/{}/exe", process_.key.pid).c_str(), O_PATH | O_CLOEXEC)};
-  return running && same_file(running, process_.executable);
+  if (!running)
+    return Image::gone;
+  return same_file(running, process_.executable) ? Image::same : Image::another;
 }
 
 void WatchedTarget::set_load_bias(LoadBias bias) { attributor_->set_load_bias(bias); }

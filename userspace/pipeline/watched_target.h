@@ -37,8 +37,9 @@ public:
   const ProbePlan &plan() const { return plan_; }
   CallAttributor &attributor() { return *attributor_; }
 
-  // True when /proc/PID/exe is still the file that the probes were planned for.
-  bool runs_its_executable() const;
+  // Whether /proc/PID/exe is still the file that the probes were planned for.
+  enum class Image { same, another, gone };
+  Image running_image() const;
   // The load bias of a position-independent image, told by its first instruction.
   void set_load_bias(LoadBias bias);
   // Takes the probes off. The counters stay readable.
