@@ -18,10 +18,9 @@
 namespace mapscope {
 namespace {
 
-// Builds for tests need a little more room: AddressSanitizer reserves terabytes of addresses,
-// looks
-// for a signal stack before it ends, and UBSan tells a good pointer from a bad one by writing it to
-// a pipe.
+// Builds for tests need a little more room: AddressSanitizer reserves terabytes of addresses
+// and looks for a signal stack before it ends, and UBSan tells a good pointer from a bad one by
+// writing it to a pipe.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kUnderSanitizer = true;
 #elif defined(__has_feature)
@@ -111,11 +110,14 @@ Result<> filter_system_calls(const Fd &socket) {
 
   const auto fd = static_cast<scmp_datum_t>(socket.get());
   for (int call : {SCMP_SYS(recvfrom), SCMP_SYS(sendto)})
-    filter.allow_if(call, SCMP_A0(SCMP_CMP_EQ, fd));
+    filter.allow_if(call, {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = fd, .datum_b = 0});
   for (int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) // memory, but never code
-    filter.allow_if(call, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    filter.allow_if(call, {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0});
   filter.allow_if(SCMP_SYS(tgkill), // abort()
-                  SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid())));
+                  {.arg = 0,
+                   .op = SCMP_CMP_EQ,
+                   .datum_a = static_cast<scmp_datum_t>(::getpid()),
+                   .datum_b = 0});
   for (int call :
        {SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime),
         SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(brk), SCMP_SYS(futex),

@@ -1,0 +1,55 @@
+// Writes the seed corpora of binary/'s fuzz targets: make_seeds tests/fuzz/corpus
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+
+#include "binary/facts_json.h"
+#include "binary/go_binary.h"
+#include "binary/read_facts.h"
+#include "binary/wire.h"
+#include "support/synthetic_go.h"
+
+using namespace mapscope;
+
+namespace {
+
+void write(const std::filesystem::path &path, std::span<const std::byte> bytes) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream{path, std::ios::binary}.write(reinterpret_cast<const char *>(bytes.data()),
+                                              static_cast<std::streamsize>(bytes.size()));
+}
+
+void write_message(const std::filesystem::path &path, const nlohmann::json &message) {
+  const auto bytes = nlohmann::json::to_msgpack(message);
+  write(path, std::as_bytes(std::span{bytes}));
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 2)
+    return 2;
+  const std::filesystem::path corpus{argv[1]};
+  SyntheticGo program;
+  const auto file = program.make();
+  const std::span<const std::byte> bytes{file};
+  write(corpus / "go_binary_fuzz/tiny", bytes);
+  write(corpus / "build_info_fuzz/inline",
+        bytes.subspan(program.build_info_offset() + 14, 18 + program.version.size() + 1));
+  write(corpus / "pclntab_fuzz/two_functions",
+        bytes.subspan(program.pclntab_offset(), program.pclntab_bytes()));
+  program.has_sections = false;
+  write(corpus / "go_binary_fuzz/without_sections", program.make());
+
+  const auto binary = GoBinary::open(file, "/srv/tiny");
+  auto facts = binary ? read_facts(*binary) : std::unexpected(binary.error());
+  if (!facts)
+    return 1;
+  facts->layout.offsets = {{"runtime.g.goid", 152}, {"runtime.m.curg", 184}}; // 1500 are no seed
+  write_message(corpus / "wire_fuzz/facts", facts_to_json(*facts));
+  const ElfAddress inlined{program.text().value + 20};
+  write_message(corpus / "wire_fuzz/frames", frames_to_json(binary->symbolize({&inlined, 1})));
+  write_message(corpus / "wire_fuzz/error", error_to_json({Errc::malformed, "a sentence"}));
+  return 0;
+}

@@ -1,0 +1,25 @@
+// An answer of a parser that has been taken over: all that its parent makes of the bytes.
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+
+#include "binary/facts_json.h"
+#include "binary/wire.h"
+
+using namespace mapscope;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+  const auto json = decode_message(std::as_bytes(std::span{data, size_bytes}));
+  if (!json)
+    return 0;
+  (void)error_from_json(*json);
+  if (auto frames = frames_from_json(*json))
+    (void)frames_to_json(*frames).dump(); // throws on what is no UTF-8
+  if (auto facts = facts_from_json(*json)) {
+    const auto again = facts_to_json(*facts);
+    (void)again.dump();
+    if (!facts_from_json(again))
+      std::abort();
+  }
+  return 0;
+}
