@@ -76,6 +76,7 @@ protected:
     options.settings = settings;
     options.call_table = call_table(Machine::amd64);
     options.targets_max = 2;
+    options.probes_returns = true;
     auto tracer = Tracer::load(options);
     ASSERT_TRUE(tracer) << tracer.error().message();
     tracer_.emplace(std::move(*tracer));

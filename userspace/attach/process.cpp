@@ -128,6 +128,12 @@ Result<ResolvedCommand> resolve_command(const std::string &command) {
   return fail(Errc::not_found, "{}: no such command in PATH", command);
 }
 
+bool is_script(const Fd &file) {
+  std::array<char, 2> start{};
+  return ::pread(file.get(), start.data(), start.size(), 0) == 2 && start[0] == '#' &&
+         start[1] == '!';
+}
+
 bool same_file(const Fd &left, const Fd &right) {
   struct stat a{}, b{};
   return ::fstat(left.get(), &a) == 0 && ::fstat(right.get(), &b) == 0 && a.st_dev == b.st_dev &&

@@ -36,6 +36,9 @@ struct ResolvedCommand {
 };
 Result<ResolvedCommand> resolve_command(const std::string &command);
 
+// Whether it starts with "#!".
+bool is_script(const Fd &file);
+
 // Whether two descriptors are the same file.
 bool same_file(const Fd &left, const Fd &right);
 

@@ -89,14 +89,19 @@ Result<Tracer> Tracer::load(const TracerOptions &options) {
     expect_uprobe_multi(opened);
   bool sees_io_uring = has_tracepoint("io_uring_submit_req"); // Linux 6.3; io_uring may be off
   bpf_program__set_autoload(opened->progs.io_uring_submit, sees_io_uring);
+  bpf_program__set_autoload(opened->progs.map_operation_return, options.probes_returns);
   bpf_program__set_autoload(opened->progs.process_ids, !in_initial_pid_namespace());
   bpf_map__set_max_entries(opened->maps.events, options.ring_bytes);
   bpf_map__set_max_entries(opened->maps.target_counts, options.targets_max);
 
   auto loaded = std::move(opened).load();
   if (!loaded) {
-    std::string words = last_words();
-    return std::unexpected(std::move(loaded).error().while_doing(words.empty() ? "libbpf" : words));
+    const Error &error = loaded.error();
+    if (error.code() == Errc::denied) // libbpf guesses at reasons that are not ours
+      return std::unexpected(error);
+    return fail(error.code(),
+                "{}; `mapscope doctor` tells what this kernel lacks. The kernel said: {}",
+                error.message(), last_words());
   }
   auto state = std::make_unique<State>(State{.skeleton = std::move(*loaded),
                                              .ring = {},

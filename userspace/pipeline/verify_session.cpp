@@ -55,6 +55,7 @@ TracerOptions tracer_options(const VerifyOptions &options) {
   tracer.settings.emit_memory_calls = 1;
   tracer.settings.emit_process_events = 1;
   tracer.call_table = call_table(this_machine());
+  tracer.probes_returns = options.depth == Depth::exact;
   tracer.targets_max = options.follow ? kFollowedMax : 2; // two: the target may exec
   return tracer;
 }
@@ -69,6 +70,7 @@ public:
   Verdict finish();
 
 private:
+  Result<std::unique_ptr<WatchedTarget>> hold(std::optional<HeldCommand> &command);
   std::uint32_t follow_flag() const {
     return options_.follow ? static_cast<std::uint32_t>(TARGET_FOLLOW) : 0U;
   }
@@ -85,6 +87,7 @@ private:
   void retire(std::uint32_t index);
   void drain();
   void look_at_rates();
+  void note_attribution(const CallAttributor::Counts &counts);
   VerifyRun describe_run();
   VerifyCounts count();
 
@@ -105,6 +108,17 @@ private:
   std::vector<std::string> doubts_, notes_;
 };
 
+Result<std::unique_ptr<WatchedTarget>> VerifySession::hold(std::optional<HeldCommand> &command) {
+  ResolvedCommand resolved = TRY(resolve_command(options_.command.front()));
+  if (is_script(resolved.file))
+    return fail(Errc::unsupported,
+                "{} is a script: name the Go program that it starts, or give -p PID once that runs",
+                resolved.path);
+  command.emplace(TRY(HeldCommand::start(resolved.path, options_.command, options_.run_as)));
+  return WatchedTarget::held(tracer_, binaries_, command->pid(), std::move(resolved),
+                             options_.depth, follow_flag());
+}
+
 Result<> VerifySession::begin(std::optional<HeldCommand> &command) {
   TRY(tracer_.watch_processes());
   std::unique_ptr<WatchedTarget> target;
@@ -112,10 +126,7 @@ Result<> VerifySession::begin(std::optional<HeldCommand> &command) {
     target = TRY(
         WatchedTarget::running(tracer_, binaries_, *options_.pid, options_.depth, follow_flag()));
   } else {
-    ResolvedCommand resolved = TRY(resolve_command(options_.command.front()));
-    command.emplace(TRY(HeldCommand::start(resolved.path, options_.command, options_.run_as)));
-    target = TRY(WatchedTarget::held(tracer_, binaries_, command->pid(), std::move(resolved),
-                                     options_.depth, follow_flag()));
+    target = TRY(hold(command));
   }
   first_ = target.get();
   std::uint32_t index = target->index();
@@ -311,14 +322,26 @@ VerifyRun VerifySession::describe_run() {
   return run;
 }
 
+void VerifySession::note_attribution(const CallAttributor::Counts &counts) {
+  if (counts.unsymbolized > 0)
+    notes_.push_back(fmt::format("{} addresses could not be turned into source lines: {}",
+                                 counts.unsymbolized, counts.symbolizer_error));
+  if (counts.waiting_full > 0)
+    notes_.push_back(
+        fmt::format("{} calls are told without their results, since too many were under way",
+                    counts.waiting_full));
+}
+
 Verdict VerifySession::finish() {
   tracer_.unwatch_system_calls();
   for (auto &[index, target] : targets_)
     target->detach();
   drain();
-  for (auto &[index, target] : targets_)
+  for (auto &[index, target] : targets_) {
     for (const AttributedCall &call : target->attributor().take_all())
       judge_.add(call);
+    note_attribution(target->attributor().counts());
+  }
   if (!(tracer_.target_at(first_->index()).flags & TARGET_BIAS_KNOWN))
     doubts_.emplace_back("the program never reached its first instruction, so where it was loaded "
                          "is not known, and no call could be attributed");
