@@ -183,6 +183,21 @@ TEST_F(SystemCallBpfTest, NoMoreExamplesThanAskedFor) {
   EXPECT_EQ(events_of<system_call_detail_event>().size(), 3u);
 }
 
+TEST_F(SystemCallBpfTest, WhatDoesNotFitIntoTheRingIsCounted) {
+  constexpr unsigned kManyCalls = 50'000; // of 424 bytes each, with the result; the ring has 4 MiB
+  auto counts = counts_of([] {
+    for (unsigned i = 0; i < kManyCalls; ++i)
+      ::syscall(SYS_munmap, 1, 0); // EINVAL: not a page's address
+  });
+  ASSERT_GE(counts.calls_outside[SYS_munmap], kManyCalls);
+
+  auto stats = tracer_->event_totals()[EVENT_KIND_SYSTEM_CALL];
+  std::uint64_t memory_calls = counts.class_calls[CALL_OUTSIDE][CALL_CLASS_MEMORY];
+  EXPECT_GT(stats.lost_ring_full, 0u);
+  EXPECT_EQ(stats.sent + stats.lost_ring_full, memory_calls);
+  EXPECT_EQ(events_of<system_call_event>().size(), stats.sent);
+}
+
 TEST_F(SystemCallBpfTest, NothingOfATargetCountsBeforeTheExecItAwaits) {
   load({.emit_memory_calls = 1});
   HeldChild child{[] {
