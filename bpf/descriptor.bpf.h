@@ -155,6 +155,8 @@ struct {
 struct path_walk {
 	struct dentry *dentry;
 	struct vfsmount *mount;
+	struct dentry *root; /* where the process's own tree starts: a container, a chroot */
+	struct vfsmount *root_mount;
 	struct path_buffer *buffer;
 	__u32 start; /* of the text so far: components are written backwards */
 };
@@ -172,6 +174,8 @@ static long path_component(__u32 depth, struct path_walk *walk)
 	struct vfsmount *at = walk->mount;
 	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
 
+	if (dentry == walk->root && at == walk->root_mount)
+		return 1;
 	if (dentry == BPF_CORE_READ(at, mnt_root) || dentry == parent) {
 		struct mount *mount = real_mount(at);
 		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
@@ -198,15 +202,15 @@ static long path_component(__u32 depth, struct path_walk *walk)
 }
 
 /*
- * Writes the path behind a descriptor to the CPU's buffer, as seen from the kernel's first
- * mount namespace; for what has no path (pipes, sockets, anonymous inodes) the name of its
- * dentry. Returns where in the buffer it starts. Called where preemption is off.
+ * Writes the path behind a descriptor to the CPU's buffer, as the process sees it; for what
+ * has no path (pipes, sockets, anonymous inodes) the name of its dentry. Returns where in the buffer it starts. Called where preemption is off.
  */
 __weak __noinline int find_descriptor_path(__u32 fd)
 {
 	__u32 zero = 0;
 	struct path_buffer *buffer = bpf_map_lookup_elem(&path_buffers, &zero);
 	struct file *file = file_of(fd);
+	struct fs_struct *own = bpf_get_current_task_btf()->fs;
 
 	if (!buffer)
 		return 0;
@@ -217,6 +221,8 @@ __weak __noinline int find_descriptor_path(__u32 fd)
 	struct path_walk walk = {
 		.dentry = BPF_CORE_READ(file, f_path.dentry),
 		.mount = BPF_CORE_READ(file, f_path.mnt),
+		.root = own->root.dentry,
+		.root_mount = own->root.mnt,
 		.buffer = buffer,
 		.start = PATH_BUFFER_BYTES - 1,
 	};

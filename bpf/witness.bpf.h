@@ -89,12 +89,12 @@ static long walk_frame(__u32 depth, struct stack_walk *walk)
 static __always_inline bool window_may_be_open(struct window *window,
 					       const struct goroutine *goroutine, __u64 *at)
 {
-	__u64 word = 0;
-
 	*at = goroutine->stack_hi - window->stack_distance;
 	if (window->goid != goroutine->goid || goroutine->sp >= *at)
 		return false;
 #if !defined(__TARGET_ARCH_arm64) /* there the word lies in the callee's frame */
+	__u64 word = 0;
+
 	if (bpf_probe_read_user(&word, sizeof(word), (void *)*at) ||
 	    word != window->return_address)
 		return false;
