@@ -18,7 +18,7 @@ verify: release
 	@$(AS_ROOT) build/release/userspace/mapscope verify -- build/workloads/$(GO)/plain/quiet
 
 test: setup-test fuzz-smoke build
-	@ctest --preset all
+	@ctest --preset all --parallel $(shell nproc)
 
 build: setup-test
 	@cmake --preset dev --log-level=WARNING
