@@ -34,7 +34,6 @@
 /* Makes further loads direct ones (6.2 on): a fifth of the cost of probe reads. */
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
-/* The loads are direct ones, which only the running task allows; the slot's is not. */
 static __always_inline struct file *file_of(__u32 fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -43,6 +42,13 @@ static __always_inline struct file *file_of(__u32 fd)
 
 	if (fd >= table->max_fds)
 		return NULL;
+	if (bpf_rdonly_cast) {
+		/* A place that holds a pointer, whatever it is called: one load, no helper. */
+		struct llist_node *slot = bpf_rdonly_cast(
+			&table->fd[fd], bpf_core_type_id_kernel(struct llist_node));
+
+		return (struct file *)slot->next;
+	}
 	if (bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]))
 		return NULL;
 	return file;
