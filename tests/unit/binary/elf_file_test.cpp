@@ -87,6 +87,12 @@ TEST(ElfFileTest, WildSegmentsAndSectionsAreMalformed) {
     }
 }
 
+TEST(ElfFileTest, ASegmentSmallerInMemoryThanInTheFileIsMalformed) {
+  auto bytes = SyntheticGo{}.make();
+  poke(bytes, sizeof(Elf64_Ehdr) + offsetof(Elf64_Phdr, p_memsz), std::uint64_t{16});
+  EXPECT_EQ(refusal(bytes), Errc::malformed);
+}
+
 // One loadable segment with a dynamic section and relocations at its end.
 std::vector<std::byte> relocated_elf(const std::vector<Elf64_Rela> &relocations) {
   constexpr std::uint64_t kDynamic = 0x100, kRelocations = 0x200;

@@ -105,6 +105,14 @@ TEST_P(GoProgramWithSymbolsTest, AgreesWithTheSymbolTable) {
   }
 }
 
+TEST_P(GoProgramWithSymbolsTest, FindsAFunctionAndNotItsWrapper) {
+  // Of each pair of a name, the linker made one: for calls of assembly from Go, and the reverse.
+  const auto symbols = symbols_of(path_);
+  EXPECT_EQ(binary_->find_function("runtime.asmcgocall")->range.start.value,
+            symbols.at("runtime.asmcgocall.abi0"));
+  EXPECT_EQ(binary_->find_function("runtime.args")->range.start.value, symbols.at("runtime.args"));
+}
+
 TEST_P(GoProgramTest, KnowsHowItWasBuilt) {
   const auto facts = read_facts(*binary_);
   ASSERT_TRUE(facts) << facts.error().message();
