@@ -90,13 +90,8 @@ Result<> ElfFile::parse_segments(std::uint64_t offset, std::size_t entry_size, s
   ByteReader table = TRY(file.window(offset, count * sizeof(Elf64_Phdr)));
   for (std::size_t i = 0; i < count; ++i) {
     auto header = TRY(table.read<Elf64_Phdr>());
-    if (header.p_type != PT_LOAD && header.p_type != PT_DYNAMIC && header.p_type != PT_TLS)
+    if (header.p_type != PT_LOAD && header.p_type != PT_DYNAMIC)
       continue;
-    if (header.p_type == PT_TLS) {
-      tls_ =
-          TlsSegment{{header.p_vaddr}, header.p_memsz, std::max<std::uint64_t>(header.p_align, 1)};
-      continue;
-    }
     auto bytes = TRY_WHILE(file.window(header.p_offset, header.p_filesz), "segment {}", i).bytes();
     if (header.p_type == PT_DYNAMIC)
       dynamic_ = bytes;
@@ -107,8 +102,7 @@ Result<> ElfFile::parse_segments(std::uint64_t offset, std::size_t entry_size, s
       segments_.push_back({.range = {{header.p_vaddr}, header.p_memsz},
                            .offset = header.p_offset,
                            .bytes = bytes,
-                           .is_writable = (header.p_flags & PF_W) != 0,
-                           .is_executable = (header.p_flags & PF_X) != 0});
+                           .is_writable = (header.p_flags & PF_W) != 0});
   }
   return find_relocations();
 }

@@ -37,7 +37,6 @@ struct ElfSegment {
   std::uint64_t offset = 0;
   std::span<const std::byte> bytes;
   bool is_writable = false;
-  bool is_executable = false;
 };
 
 struct ElfSymbol {
@@ -66,14 +65,6 @@ public:
 
   // Hex of NT_GNU_BUILD_ID, else Go's own build id (text), else empty.
   std::string build_id() const;
-
-  // The TLS segment's size and alignment (PT_TLS), where there is one.
-  struct TlsSegment {
-    ElfAddress address;
-    std::uint64_t size_bytes = 0;
-    std::uint64_t alignment = 1;
-  };
-  std::optional<TlsSegment> tls_segment() const { return tls_; }
 
   // not_found: no segment has this address in the file (its zero-filled end has no offset).
   Result<FileOffset> file_offset(ElfAddress address) const;
@@ -119,7 +110,6 @@ private:
   ElfAddress entry_;
   std::vector<ElfSegment> segments_;
   std::vector<ElfSection> sections_;
-  std::optional<TlsSegment> tls_;
   std::span<const std::byte> dynamic_; // PT_DYNAMIC
 
   // The relocation table (DT_RELA), and, only where a linker left it unsorted, the order of

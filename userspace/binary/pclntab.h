@@ -44,8 +44,8 @@ struct PclntabCandidate {
   std::span<const std::byte> bytes;
 };
 
-// By section name, by symbol, or else every place with a plausible header, best guess first.
-// Empty: none. External linking hides the table inside .data.rel.ro until Go 1.25.
+// By section name, by symbol, or else every place with a plausible header. Empty: none.
+// External linking hides the table inside .data.rel.ro until Go 1.25.
 std::vector<PclntabCandidate> find_pclntab(const ElfFile &elf);
 
 class Pclntab {
