@@ -2,7 +2,6 @@
 #include "commands/verify.h"
 
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <memory>
@@ -84,13 +83,6 @@ Result<> write_all(const Fd &file, std::string_view text) {
   return {};
 }
 
-std::string describe_status(int status) {
-  if (WIFSIGNALED(status))
-    return fmt::format("the command was ended by signal {} ({})", WTERMSIG(status),
-                       ::strsignal(WTERMSIG(status)));
-  return fmt::format("the command exited with status {}", WEXITSTATUS(status));
-}
-
 ExitStatus status_of(Outcome outcome) {
   switch (outcome) {
   case Outcome::clean:
@@ -107,15 +99,10 @@ Result<ExitStatus> verify(const Options &options) {
   VerifyOptions verify = TRY(verify_options(options));
   // Before anything runs: a report that can't be written should not cost a run.
   Fd report = TRY(open_report(options));
-  VerifyResult result = TRY(run_verify(verify));
-  if (result.command_status)
-    result.verdict.run.notes.push_back(describe_status(*result.command_status));
-  else if (!options.command.empty())
-    result.verdict.run.notes.emplace_back("the command still runs");
+  Verdict verdict = TRY(run_verify(verify));
   bool colour = wants_colour(report.get());
-  TRY(write_all(report,
-                options.json ? verify_json(result.verdict) : verify_text(result.verdict, colour)));
-  return status_of(result.verdict.outcome);
+  TRY(write_all(report, options.json ? verify_json(verdict) : verify_text(verdict, colour)));
+  return status_of(verdict.outcome);
 }
 
 } // namespace

@@ -61,9 +61,16 @@ struct VerifyCost {
   std::optional<std::uint64_t> probe_hits;
 };
 
+// How the command that was run has ended; both absent: it still runs.
+struct CommandEnd {
+  std::optional<int> exit_status;
+  std::optional<int> signal;
+};
+
 // Everything about a run that is not in its events or counters.
 struct VerifyRun {
   VerifyTarget target;
+  std::optional<CommandEnd> command; // absent: the target ran already
   VerifyScope scope;
   std::uint64_t duration_ns = 0;
   VerifyCost cost;

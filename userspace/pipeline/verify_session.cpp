@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -351,9 +352,18 @@ Verdict VerifySession::finish() {
   return judge_.finish(std::move(run), std::move(counts));
 }
 
+CommandEnd end_of(HeldCommand &command) {
+  std::optional<int> status = command.poll_status();
+  if (!status)
+    return {};
+  if (WIFSIGNALED(*status))
+    return {.exit_status = {}, .signal = WTERMSIG(*status)};
+  return {.exit_status = WEXITSTATUS(*status), .signal = {}};
+}
+
 } // namespace
 
-Result<VerifyResult> run_verify(const VerifyOptions &options) {
+Result<Verdict> run_verify(const VerifyOptions &options) {
   StopSignals signals = TRY(StopSignals::block());
 
   // Before the kernel is touched: is there something to look at?
@@ -377,10 +387,10 @@ Result<VerifyResult> run_verify(const VerifyOptions &options) {
 
   session.watch_until_end(signals, command ? command->pid_fd() : pid_fd);
 
-  VerifyResult result{session.finish(), std::nullopt};
+  Verdict verdict = session.finish();
   if (command)
-    result.command_status = command->poll_status();
-  return result;
+    verdict.run.command = end_of(*command);
+  return verdict;
 }
 
 } // namespace mapscope

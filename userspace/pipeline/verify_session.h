@@ -27,14 +27,9 @@ struct VerifyOptions {
   std::function<void(const std::string &)> say = [](const std::string &) {};
 };
 
-struct VerifyResult {
-  Verdict verdict;
-  std::optional<int> command_status; // wait(2) status, when the command has ended
-};
-
 // Runs until the target ends, the duration is over, or SIGINT or SIGTERM comes; these two
 // are blocked in the calling thread meanwhile. Nothing stays attached afterwards. Errors:
 // what prevented any observation.
-Result<VerifyResult> run_verify(const VerifyOptions &options);
+Result<Verdict> run_verify(const VerifyOptions &options);
 
 } // namespace mapscope

@@ -73,6 +73,12 @@ Json json_of(const Violation &violation) {
           {"stack", stack_of(call)}};
 }
 
+Json command_of(const std::optional<CommandEnd> &command) {
+  if (!command)
+    return nullptr;
+  return {{"exit_status", or_null(command->exit_status)}, {"signal", or_null(command->signal)}};
+}
+
 Json target_of(const VerifyTarget &target) {
   return {{"pid", target.process.pid},
           {"exe", target.exe},
@@ -169,6 +175,7 @@ std::string verify_json(const Verdict &verdict) {
                    {"verdict", word_for(verdict.outcome)},
                    {"reasons", verdict.reasons},
                    {"target", target_of(run.target)},
+                   {"command", command_of(run.command)},
                    {"mode", run.scope.windows ? "full" : "light"},
                    {"duration_seconds", seconds(run.duration_ns)},
                    {"operations", operations_of(verdict)},

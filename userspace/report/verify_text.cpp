@@ -325,6 +325,18 @@ void add_cost(const VerifyCost &cost, Rows &rows) {
     rows.add("cost", joined(parts));
 }
 
+void add_command(const std::optional<CommandEnd> &command, Rows &rows) {
+  if (!command)
+    return;
+  if (command->signal)
+    rows.add("command", fmt::format("ended by signal {} ({})", *command->signal,
+                                    ::strsignal(*command->signal)));
+  else if (command->exit_status)
+    rows.add("command", fmt::format("exited with status {}", *command->exit_status));
+  else
+    rows.add("command", "still runs");
+}
+
 } // namespace
 
 std::string verify_text(const Verdict &verdict, bool colour) {
@@ -340,6 +352,7 @@ std::string verify_text(const Verdict &verdict, bool colour) {
   add_witnesses(verdict, rows);
   add_events(verdict, rows);
   add_cost(verdict.run.cost, rows);
+  add_command(verdict.run.command, rows);
   add_sentences("note", kIndent, verdict.run.notes, rows);
   return rows.take();
 }

@@ -114,5 +114,14 @@ TEST(VerifyJsonTest, StaysValidWhateverAPathHolds) {
   EXPECT_EQ(document_of(verdict)["violations"][0]["path"], "/tmp/\uFFFD\uFFFD\"\n");
 }
 
+TEST(VerifyJsonTest, TheCommandsEndIsApartFromOurs) {
+  Verdict verdict = clean_verdict();
+  EXPECT_TRUE(document_of(verdict)["command"].is_null()); // it ran already
+  verdict.run.command = CommandEnd{.exit_status = 5, .signal = {}};
+  EXPECT_EQ(document_of(verdict)["command"], (json{{"exit_status", 5}, {"signal", nullptr}}));
+  verdict.run.command = CommandEnd{.exit_status = {}, .signal = 9};
+  EXPECT_EQ(document_of(verdict)["command"], (json{{"exit_status", nullptr}, {"signal", 9}}));
+}
+
 } // namespace
 } // namespace mapscope

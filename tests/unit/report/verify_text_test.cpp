@@ -133,5 +133,16 @@ TEST(VerifyTextTest, ColoursOnlyWhenAsked) {
   EXPECT_TRUE(verify_text(clean_verdict(), true).starts_with("\x1b[1;32mCLEAN"));
 }
 
+TEST(VerifyTextTest, SaysHowTheCommandEnded) {
+  Verdict verdict = clean_verdict();
+  EXPECT_EQ(verify_text(verdict, false).find("\ncommand "), std::string::npos);
+  verdict.run.command = CommandEnd{.exit_status = 5, .signal = {}};
+  EXPECT_NE(verify_text(verdict, false).find("exited with status 5"), std::string::npos);
+  verdict.run.command = CommandEnd{.exit_status = {}, .signal = 9};
+  EXPECT_NE(verify_text(verdict, false).find("ended by signal 9"), std::string::npos);
+  verdict.run.command = CommandEnd{};
+  EXPECT_NE(verify_text(verdict, false).find("still runs"), std::string::npos);
+}
+
 } // namespace
 } // namespace mapscope
