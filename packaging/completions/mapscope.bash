@@ -24,7 +24,7 @@ _mapscope() {
     local words=
     case $command in
         '') words="verify inspect doctor --help --version" ;;
-        verify) words="--pid --duration --light --exact --follow --json --output --user --help --" ;;
+        verify) words="--pid --duration --light --exact --follow --buffer --json --output --user --help --" ;;
         inspect) words="--json --functions --help" ;;
         doctor) words="--json --help" ;;
     esac

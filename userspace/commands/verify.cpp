@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <bit>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ namespace {
 struct Options {
   int pid = 0;
   double duration_seconds = 0;
+  std::uint32_t buffer_mib = 4;
   bool light = false, exact = false, follow = false, json = false;
   std::string user;
   std::string output;
@@ -57,6 +59,9 @@ Result<VerifyOptions> verify_options(const Options &options) {
         std::chrono::nanoseconds{static_cast<std::int64_t>(options.duration_seconds * 1e9)};
   verify.depth = options.light ? Depth::light : options.exact ? Depth::exact : Depth::normal;
   verify.follow = options.follow;
+  if (!std::has_single_bit(options.buffer_mib))
+    return fail(Errc::usage, "--buffer {}: the kernel wants a power of two", options.buffer_mib);
+  verify.ring_bytes = options.buffer_mib << 20;
   verify.run_as = options.user.empty() ? invoking_user() : TRY(user_named(options.user));
   verify.say = say;
   return verify;
@@ -123,6 +128,10 @@ void add_verify(CLI::App &app, std::vector<std::string> command_line,
   command->add_flag("--exact", options->exact,
                     "Also probe first groups, bucket moves and every return: costs more");
   command->add_flag("--follow", options->follow, "Watch Go programs that the target starts, too");
+  command
+      ->add_option("--buffer", options->buffer_mib,
+                   "Room for events on their way, in MiB, a power of two (default: 4)")
+      ->check(CLI::Range(1, 1024));
   command->add_flag("--json", options->json, "Report as JSON (schema mapscope.verify/1)");
   command->add_option("-o,--output", options->output, "Write the report to this file");
   command->add_option("--user", options->user,

@@ -55,7 +55,7 @@ std::vector<std::string> loss_reasons(const VerifyCounts &counts) {
       counts.events.begin(), counts.events.end(), std::uint64_t{0},
       [](std::uint64_t sum, const event_stats &stats) { return sum + stats.lost_ring_full; });
   if (ring_full > 0)
-    reasons.push_back(fmt::format("The ring buffer was full: {} lost. A larger one helps.",
+    reasons.push_back(fmt::format("The ring buffer was full: {} lost. --buffer gives it more room.",
                                   format_counted(ring_full, "event")));
   for (const LossText &text : kLosses)
     if (std::uint64_t count = counts.kernel.lost[text.which]; count > 0)

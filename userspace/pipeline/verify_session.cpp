@@ -57,6 +57,7 @@ TracerOptions tracer_options(const VerifyOptions &options) {
   tracer.settings.emit_process_events = 1;
   tracer.call_table = call_table(this_machine());
   tracer.probes_returns = options.depth == Depth::exact;
+  tracer.ring_bytes = options.ring_bytes;
   tracer.targets_max = options.follow ? kFollowedMax : 2; // two: the target may exec
   return tracer;
 }

@@ -73,7 +73,7 @@ inline Verdict violated_verdict() {
 inline Verdict inconclusive_verdict() {
   Verdict verdict = clean_verdict();
   verdict.outcome = Outcome::inconclusive;
-  verdict.reasons = {"The ring buffer was full: 5 events lost. A larger one helps."};
+  verdict.reasons = {"The ring buffer was full: 5 events lost. --buffer gives it more room."};
   verdict.counts.events[EVENT_KIND_SYSTEM_CALL].lost_ring_full = 5;
   return verdict;
 }
