@@ -195,7 +195,7 @@ struct system_call_event {
 	__u64 arguments[6];
 	__u64 goid;
 	__u64 ip;	    /* user instruction pointer */
-	__u64 map_pc;	    /* the innermost map function's address on the stack, 0: none */
+	__u64 map_pc;	    /* link-time address inside the innermost map function, 0: none */
 	__u64 window_map;   /* header address of the open window's map */
 	__u32 number;
 	__u32 witnesses;    /* enum witness_flag */
@@ -211,7 +211,7 @@ CONTRACT_ASSERT(sizeof(struct system_call_event) == 120);
 /* The same with what a report of a violation needs. */
 struct system_call_detail_event {
 	struct system_call_event call;
-	__u64 stack[EVENT_STACK_FRAMES]; /* return addresses, innermost first, zero-terminated */
+	__u64 stack[EVENT_STACK_FRAMES]; /* as in the process, innermost first, zero-terminated */
 	char path[EVENT_PATH_BYTES];	 /* of the path argument, else of the descriptor */
 	__u8 path_is_argument;
 	__u8 path_missing;  /* its page was not present: the result event brings it */
