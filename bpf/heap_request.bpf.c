@@ -27,7 +27,7 @@ int heap_request(struct pt_regs *ctx)
 	struct verdict verdict = {};
 	__u64 bytes = GO_ARGUMENT_2(ctx);
 
-	if (!counts)
+	if (!counts || (PROBE_ON_STACK_CHECK(cookie) && STACK_CHECK_FAILS(ctx)))
 		return 0;
 	if (find_goroutine(index, &registers, registers.g, &goroutine)) {
 		COUNT(counts->lost[LOSS_GOROUTINE_UNREADABLE]);

@@ -184,6 +184,9 @@ int map_operation(struct pt_regs *ctx)
 
 	if (!counts || kind >= MAP_OPERATION_COUNT)
 		return 0;
+	/* The stack has to grow first, or the goroutine makes way: the function is entered again. */
+	if (PROBE_ON_STACK_CHECK(cookie) && STACK_CHECK_FAILS(ctx))
+		return 0;
 	COUNT(counts->operations[kind]);
 	if (!target->goroutine_seen)
 		target->goroutine_seen = 1;

@@ -35,6 +35,8 @@ struct user_registers {
 	} while (0)
 #define SYSTEM_CALL_FIRST(from) ((from)->di)
 #define THREAD_POINTER(task) ((task)->thread.fsbase)
+/* jbe jumps with the carry or the zero flag set. */
+#define STACK_CHECK_FAILS(from) ((from)->flags & 0x41)
 #define CALL_RT_SIGRETURN 15
 #define CALL_GETTID 186
 
@@ -59,6 +61,9 @@ struct user_registers {
 	} while (0)
 #define SYSTEM_CALL_FIRST(from) ((from)->orig_x0)
 #define THREAD_POINTER(task) ((task)->thread.uw.tp_value)
+/* b.ls jumps with the carry flag clear or the zero flag set. */
+#define STACK_CHECK_FAILS(from) \
+	(!((from)->pstate & (1 << 29)) || (from)->pstate & (1 << 30))
 #define CALL_RT_SIGRETURN 139
 #define CALL_GETTID 178
 

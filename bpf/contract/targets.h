@@ -46,6 +46,9 @@ enum target_flag {
 	((__u64)(subject) | ((__u64)!!(opens_window) << 8) | ((__u64)(target) << 16))
 #define PROBE_SUBJECT(cookie) ((cookie) & 0xff) /* enum map_operation or heap_request */
 #define PROBE_OPENS_WINDOW(cookie) (((cookie) >> 8) & 1)
+/* The probe sits on the conditional jump to runtime.morestack. */
+#define PROBE_COOKIE_STACK_CHECK(yes) ((__u64)!!(yes) << 9)
+#define PROBE_ON_STACK_CHECK(cookie) (((cookie) >> 9) & 1)
 #define PROBE_TARGET(cookie) (((cookie) >> 16) & (TARGETS_MAX - 1))
 
 /*

@@ -108,6 +108,19 @@ TEST_F(MapOperationBpfTest, TellsArgumentsGoroutineAndCaller) {
   EXPECT_EQ(tracer_->counts(index_).operations[MAP_OPERATION_NEW_MAP], 1u);
 }
 
+TEST_F(MapOperationBpfTest, OnAStackCheckThatFailsTheFunctionIsNotEnteredYet) {
+  start(
+      [] {
+        run_on_goroutine({.number = SYS_getppid, .left = 0, .right = 1}); // jbe would jump
+        run_on_goroutine({.number = SYS_getppid, .left = 1, .right = 0});
+      },
+      fake_target());
+  probe(UprobeProgram::map_operation, fake_map_function,
+        PROBE_COOKIE(MAP_OPERATION_MAKE_SMALL, true, index_) | PROBE_COOKIE_STACK_CHECK(true));
+  child_->run();
+  EXPECT_EQ(tracer_->counts(index_).operations[MAP_OPERATION_MAKE_SMALL], 1u);
+}
+
 TEST_F(MapOperationBpfTest, KnowsAHeaderOnTheGoroutinesStack) {
   start(
       [] {

@@ -106,6 +106,23 @@ class UnsuitableTargetTest(FaultTest):
                     self.assertRegex(" ".join(run.report["reasons"]), "exec|another program|became")
 
 
+    def test_children_are_left_alone_unless_they_are_wanted(self):
+        child = [harness.workload("quiet")]
+        run = harness.verify([harness.workload("exec"), "-child", "--", *child])
+        self.assert_exit(run, harness.CLEAN)
+        self.assertLess(run.report["system_calls"]["outside"]["file"], 1000)
+
+    def test_children_are_followed_where_they_are_wanted(self):
+        child = [harness.workload("quiet")]
+        run = harness.verify([harness.workload("exec"), "-child", "--", *child], "--follow")
+        # Its probes come some milliseconds after its exec: seen, and honest about the gap.
+        self.assert_exit(run, harness.INCONCLUSIVE)
+        self.assertRegex(" ".join(run.report["reasons"]), r"quiet \(process \d+\) ran for \d+ ms before its probes were placed")
+        self.assertGreater(run.operations["grown"], 0)
+        self.assertGreater(run.report["system_calls"]["outside"]["file"], 1000)
+        self.assertEqual(run.report["violations"], [])
+
+
 class UsageTest(FaultTest):
     def test_wrong_usage(self):
         for arguments in ([], ["-p", "0"], ["-p", "1", "--", "/bin/true"], ["--light", "--exact", "--", "/bin/true"],

@@ -13,7 +13,8 @@ struct FakeRun {
   std::uint64_t g = 0;
   std::uint64_t ax = 0, bx = 0, cx = 0; // Go's first three arguments
   std::uint64_t number = 0, arguments[3] = {0, 0, 0};
-  std::uint64_t result = 0; // what the map function returns in ax
+  std::uint64_t result = 0;          // what the map function returns in ax
+  std::uint64_t left = 1, right = 0; // compared just before the call: the flags at its entry
 };
 
 extern "C" {

@@ -49,8 +49,13 @@ bool is_probed(const Rule &rule, Depth depth, const BinaryFacts &facts) {
 }
 
 PlannedProbe entry_probe(ProbeKind kind, const ProbePoint &point, unsigned subject, bool window) {
-  return {kind,  point.function, point.offset, point.expected, static_cast<std::uint8_t>(subject),
-          window};
+  return {.kind = kind,
+          .function = point.function,
+          .offset = point.offset,
+          .expected = point.expected,
+          .subject = static_cast<std::uint8_t>(subject),
+          .opens_window = window,
+          .on_stack_check = point.on_stack_check};
 }
 
 void plan_operation(const BinaryFacts &facts, const Rule &rule, Depth depth, ProbePlan &plan,
@@ -66,12 +71,10 @@ void plan_operation(const BinaryFacts &facts, const Rule &rule, Depth depth, Pro
     if (depth != Depth::exact || !rule.opens_window)
       continue;
     for (const ReturnPoint &end : point.returns)
-      plan.probes.push_back({ProbeKind::map_operation_return,
-                             point.function,
-                             end.offset,
-                             {},
-                             static_cast<std::uint8_t>(rule.operation),
-                             false});
+      plan.probes.push_back({.kind = ProbeKind::map_operation_return,
+                             .function = point.function,
+                             .offset = end.offset,
+                             .subject = static_cast<std::uint8_t>(rule.operation)});
   }
 }
 

@@ -23,6 +23,7 @@ struct PlannedProbe {
   std::vector<std::uint8_t> expected; // bytes that must stand there; empty: not checked
   std::uint8_t subject = 0;           // enum map_operation or heap_request
   bool opens_window = false;
+  bool on_stack_check = false; // see ProbePoint
 };
 
 enum class Depth {

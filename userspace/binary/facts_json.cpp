@@ -101,6 +101,7 @@ template <typename Archive> void exchange(Archive &archive, ProbePoint &point) {
   archive("offset", point.offset);
   archive("expected", point.expected);
   archive("emulated", point.emulated);
+  archive("on_stack_check", point.on_stack_check);
   archive("returns", point.returns);
 }
 

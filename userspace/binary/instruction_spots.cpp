@@ -82,7 +82,9 @@ Result<ProbeSpot> find_entry_spot(const Code &function) {
     return spot_on(function, prologue.front());
   auto behind = std::ranges::find(prologue, check->end(), &Instruction::address);
   bool prefer_check = behind == prologue.end() || !behind->emulated;
-  return spot_on(function, prefer_check ? *check : *behind);
+  ProbeSpot spot = spot_on(function, prefer_check ? *check : *behind);
+  spot.on_stack_check = prefer_check;
+  return spot;
 }
 
 Result<std::vector<ElfAddress>> find_returns(const Code &function) {

@@ -19,6 +19,7 @@ struct ProbeSpot {
   ElfAddress address;
   std::vector<std::uint8_t> expected; // the bytes there: up to 8, not beyond the function
   bool emulated = false;              // see Instruction::emulated
+  bool on_stack_check = false;        // on the conditional jump to morestack
 };
 
 // The instruction behind the check that the goroutine's stack is large enough. That check
@@ -26,8 +27,8 @@ struct ProbeSpot {
 // entry counts some calls twice.
 //
 // `push %rbp` (Go 1.21 on), and where that is something the kernel cannot emulate, the
-// conditional jump of the check itself, though it can fire twice; the entry of a function
-// without the check. Errors: malformed.
+// conditional jump of the check itself, where a hit that is about to jump is none: it comes
+// back to the entry. The entry of a function without the check. Errors: malformed.
 Result<ProbeSpot> find_entry_spot(const Code &function);
 
 // Every return instruction. Errors: malformed, when decoding gets out of step: bytes that are

@@ -34,6 +34,7 @@ Result<ProbePoint> probe_point(const GoBinary &binary, const FunctionView &funct
       .offset = TRY(binary.file_offset(spot.address)),
       .expected = std::move(spot.expected),
       .emulated = spot.emulated,
+      .on_stack_check = spot.on_stack_check,
       .returns = {},
   };
   for (ElfAddress address : TRY(find_returns(code)))

@@ -65,6 +65,9 @@ struct ProbePoint {
   // probe inside an instruction kills the target.
   std::vector<std::uint8_t> expected;
   bool emulated = false; // the kernel emulates this instruction: 15 times cheaper
+  // It is the conditional jump to runtime.morestack (Go <= 1.20, arm64): when it is about to
+  // jump, the function is entered again afterwards, and only that time counts.
+  bool on_stack_check = false;
   std::vector<ReturnPoint> returns;
 };
 
@@ -83,7 +86,7 @@ struct FunctionRange {
 
 struct BinaryFacts {
   std::string path;
-  std::string build_id;    // hex of the GNU build id, else Go's own; empty: none
+  std::string build_id; // hex of the GNU build id, else Go's own; empty: none
   std::uint64_t file_size_bytes = 0;
   Machine machine = Machine::amd64;
   bool is_pie = false;
@@ -92,12 +95,12 @@ struct BinaryFacts {
   ElfAddress entry;        // ELF e_entry
   FileOffset entry_offset; // of that instruction in the file
 
-  std::string go_version;  // "go1.26.8"
+  std::string go_version; // "go1.26.8"
   GoVersion version;
   std::vector<std::string> experiments;              // "nogreenteagc"
   std::map<std::string, std::string> build_settings; // "CGO_ENABLED" -> "1", "-pgo" -> path
   std::string main_module;                           // "github.com/prometheus/prometheus"
-  bool uses_cgo = false; // linked with C code, as seen in the binary
+  bool uses_cgo = false;                             // linked with C code, as seen in the binary
   bool uses_pgo = false;
 
   MapImplementation map_implementation = MapImplementation::none;

@@ -44,7 +44,8 @@ Result<std::vector<UprobeLinks>> place_probes(Tracer &tracer, const ProbePlan &p
   for (const PlannedProbe &probe : plan.probes) {
     TRY(check_bytes(executable, probe));
     sites[static_cast<std::size_t>(probe.kind)].push_back(
-        {probe.offset, PROBE_COOKIE(probe.subject, probe.opens_window, index)});
+        {probe.offset, PROBE_COOKIE(probe.subject, probe.opens_window, index) |
+                           PROBE_COOKIE_STACK_CHECK(probe.on_stack_check)});
   }
   if (await_entry)
     sites[static_cast<std::size_t>(ProbeKind::image_entry)].push_back(

@@ -14,6 +14,7 @@ ProbePoint rehash() {
           .offset = {0x1006},
           .expected = {0x55, 0x48, 0x0b},
           .emulated = true,
+          .on_stack_check = true,
           .returns = {{{0x401040}, {0x1040}}, {{0x4010ff}, {0x10ff}}}};
 }
 

@@ -66,6 +66,7 @@ TEST(InstructionSpotsTest, UntilGo120TheProbeGoesOnTheCheckItself) {
   ASSERT_TRUE(spot);
   EXPECT_EQ(spot->address.value, kStart + 4);
   EXPECT_TRUE(spot->emulated);
+  EXPECT_TRUE(spot->on_stack_check);
 }
 
 TEST(InstructionSpotsTest, WithoutACheckTheProbeGoesOnTheEntry) {
