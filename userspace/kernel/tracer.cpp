@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -72,6 +73,17 @@ struct Tracer::State {
   std::uint32_t targets_max = 0;
   std::array<bool, TARGETS_MAX> taken{};
   bool sees_io_uring = false;
+
+  // Words of a per-CPU array's element, one value of the struct after the other.
+  static constexpr std::size_t kCountWords = sizeof(target_counts) / sizeof(std::uint64_t);
+  static std::vector<std::uint64_t> words_of_all_cpus() {
+    return std::vector<std::uint64_t>(kCountWords *
+                                      static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  }
+  int counts_map() const { return bpf_map__fd(skeleton->maps.target_counts); }
+  void clear_counts(std::uint32_t index) const {
+    bpf_map_update_elem(counts_map(), &index, words_of_all_cpus().data(), BPF_ANY);
+  }
 };
 
 Tracer::Tracer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -159,6 +171,7 @@ Result<std::uint32_t> Tracer::add_target(pid_t pid, const target &settings) {
   bss.mapscope_targets[index] = settings;
   bss.mapscope_targets[index].tgid = tgid;
   bss.mapscope_samples_shown[index] = 0;
+  state_->clear_counts(index);
   for (std::uint32_t probe = 0; probe < TARGET_PROBES; ++probe) {
     auto &slot = bss.mapscope_target_slots[(tgid + probe) % TARGET_SLOTS];
     if (slot.tgid != 0 && slot.tgid != TARGET_SLOT_FREED)
@@ -171,13 +184,17 @@ Result<std::uint32_t> Tracer::add_target(pid_t pid, const target &settings) {
   return fail(Errc::unsupported, "the table of watched processes has no room near {}", tgid);
 }
 
-void Tracer::remove_target(std::uint32_t index) {
+void Tracer::unwatch_target(std::uint32_t index) {
   auto &bss = *state_->skeleton->bss;
   std::uint32_t tgid = bss.mapscope_targets[index].tgid;
   for (auto &slot : bss.mapscope_target_slots)
     if (slot.tgid == tgid && slot.index == index)
       slot.tgid = TARGET_SLOT_FREED;
   bss.mapscope_targets[index].flags = 0;
+}
+
+void Tracer::remove_target(std::uint32_t index) {
+  unwatch_target(index);
   state_->taken[index] = false;
 }
 
@@ -202,18 +219,14 @@ std::size_t Tracer::drain(const Drain &handle) {
 
 target_counts Tracer::counts(std::uint32_t index) const {
   // All members are counters of 64 bits, so summing over CPUs is summing words.
-  constexpr std::size_t kWords = sizeof(target_counts) / sizeof(std::uint64_t);
   static_assert(sizeof(target_counts) % sizeof(std::uint64_t) == 0);
-  std::vector<std::uint64_t> words(kWords * static_cast<std::size_t>(libbpf_num_possible_cpus()));
-  target_counts sum{};
-  if (bpf_map_lookup_elem(bpf_map__fd(state_->skeleton->maps.target_counts), &index,
-                          words.data()) != 0)
-    return sum;
-  std::array<std::uint64_t, kWords> total{};
+  std::vector<std::uint64_t> words = State::words_of_all_cpus();
+  if (bpf_map_lookup_elem(state_->counts_map(), &index, words.data()) != 0)
+    return {};
+  std::array<std::uint64_t, State::kCountWords> total{};
   for (std::size_t i = 0; i < words.size(); ++i)
-    total[i % kWords] += words[i];
-  std::memcpy(&sum, total.data(), sizeof(sum));
-  return sum;
+    total[i % State::kCountWords] += words[i];
+  return std::bit_cast<target_counts>(total);
 }
 
 std::array<event_stats, EVENT_KIND_COUNT> Tracer::event_totals() const {

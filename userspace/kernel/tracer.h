@@ -51,6 +51,9 @@ public:
   // Copies `settings` into a free place; it counts once the flags have TARGET_WATCHED.
   // `pid` is in this process's namespace. Errors: unsupported when the table is full.
   Result<std::uint32_t> add_target(pid_t pid, const target &settings);
+  // Nothing of it counts any more, and its process may be added again. The counters stay
+  // readable until remove_target() gives the place to others.
+  void unwatch_target(std::uint32_t index);
   void remove_target(std::uint32_t index);
   // The live settings, shared with the kernel: a change counts at once.
   target &target_at(std::uint32_t index);

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -15,9 +17,11 @@
 #include "base/overloaded.h"
 #include "decode/decode.h"
 #include "judge/verify_judge.h"
+#include "kernel/process_ids.h"
 #include "kernel/tracer.h"
 #include "pipeline/event_loop.h"
 #include "pipeline/privileges.h"
+#include "pipeline/verify_scope.h"
 #include "pipeline/watched_target.h"
 
 namespace mapscope {
@@ -62,6 +66,14 @@ TracerOptions tracer_options(const VerifyOptions &options) {
   return tracer;
 }
 
+// All members of target_counts are counters of 64 bits.
+target_counts sum_of(const target_counts &left, const target_counts &right) {
+  using Words = std::array<std::uint64_t, sizeof(target_counts) / sizeof(std::uint64_t)>;
+  auto words = std::bit_cast<Words>(left);
+  std::ranges::transform(words, std::bit_cast<Words>(right), words.begin(), std::plus{});
+  return std::bit_cast<target_counts>(words);
+}
+
 class VerifySession {
 public:
   VerifySession(const VerifyOptions &options, Tracer tracer)
@@ -84,11 +96,13 @@ private:
   void handle(const map_operation_event &) {}
   void handle(const heap_request_event &) {}
   void handle(const site_stack_event &) {}
-  template <typename Call> void handle_call(std::uint16_t index, const Call &call);
+  WatchedTarget *target_of(const event_header &header);
+  template <typename Call> void handle_call(const event_header &header, const Call &call);
   void watch_new_image(pid_t pid, std::uint64_t exec_time_ns, std::uint16_t old_index);
   void retire(std::uint32_t index);
   void drain();
   void look_at_rates();
+  void take_rest(WatchedTarget &target);
   void note_attribution(const CallAttributor::Counts &counts);
   VerifyRun describe_run();
   VerifyCounts count();
@@ -97,10 +111,9 @@ private:
   Tracer tracer_;
   BinaryCache binaries_;
   VerifyJudge judge_;
-  std::map<std::uint32_t, std::unique_ptr<WatchedTarget>> targets_; // by index
-  std::vector<std::unique_ptr<WatchedTarget>> retired_;             // their image is gone
-  std::vector<target_counts> retired_counts_;
-  const WatchedTarget *first_ = nullptr; // stays in targets_ or retired_
+  std::map<std::uint32_t, std::shared_ptr<WatchedTarget>> targets_; // by index
+  std::shared_ptr<WatchedTarget> first_;                            // whom the report is about
+  target_counts past_counts_{};                                     // of those that are gone
   std::uint64_t started_ns_ = 0;
   std::uint64_t ended_ns_ = 0;
   std::uint64_t hits_seen_ = 0;
@@ -123,16 +136,12 @@ Result<std::unique_ptr<WatchedTarget>> VerifySession::hold(std::optional<HeldCom
 
 Result<> VerifySession::begin(std::optional<HeldCommand> &command) {
   TRY(tracer_.watch_processes());
-  std::unique_ptr<WatchedTarget> target;
-  if (options_.pid) {
-    target = TRY(
+  if (options_.pid)
+    first_ = TRY(
         WatchedTarget::running(tracer_, binaries_, *options_.pid, options_.depth, follow_flag()));
-  } else {
-    target = TRY(hold(command));
-  }
-  first_ = target.get();
-  std::uint32_t index = target->index();
-  targets_.emplace(index, std::move(target));
+  else
+    first_ = TRY(hold(command));
+  targets_.emplace(first_->index(), first_);
   TRY(tracer_.watch_system_calls());
   if (!tracer_.sees_io_uring())
     notes_.emplace_back("this kernel does not tell io_uring submissions");
@@ -146,26 +155,37 @@ void VerifySession::take(std::span<const std::byte> record) {
     ++dropped_[static_cast<std::size_t>(DropReason::malformed)];
     return;
   }
-  std::uint16_t index = event->header.target;
-  std::visit(overloaded{[&](const system_call_event &call) { handle_call(index, call); },
-                        [&](const system_call_detail_event &call) { handle_call(index, call); },
-                        [&](const system_call_result_event &call) { handle_call(index, call); },
-                        [&](const io_uring_submit_event &call) { handle_call(index, call); },
+  const event_header &header = event->header;
+  std::visit(overloaded{[&](const system_call_event &call) { handle_call(header, call); },
+                        [&](const system_call_detail_event &call) { handle_call(header, call); },
+                        [&](const system_call_result_event &call) { handle_call(header, call); },
+                        [&](const io_uring_submit_event &call) { handle_call(header, call); },
                         [&](const auto &other) { handle(other); }},
              event->body);
 }
 
-template <typename Call> void VerifySession::handle_call(std::uint16_t index, const Call &call) {
-  auto target = targets_.find(index);
-  if (target == targets_.end()) {
+// Between an exec and the new probes, records still name the place of the old image.
+WatchedTarget *VerifySession::target_of(const event_header &header) {
+  if (auto target = targets_.find(header.target); target != targets_.end())
+    return target->second.get();
+  auto same_process = std::ranges::find_if(targets_, [&](const auto &entry) {
+    return tracer_.target_at(entry.first).tgid == header.tgid;
+  });
+  return same_process == targets_.end() ? nullptr : same_process->second.get();
+}
+
+template <typename Call>
+void VerifySession::handle_call(const event_header &header, const Call &call) {
+  WatchedTarget *target = target_of(header);
+  if (target == nullptr) {
     ++dropped_[static_cast<std::size_t>(DropReason::unknown_target)];
     return;
   }
   if constexpr (std::is_same_v<Call, system_call_result_event>) {
-    if (!target->second->attributor().add(call))
+    if (!target->attributor().add(call))
       ++dropped_[static_cast<std::size_t>(DropReason::unpaired_result)];
   } else {
-    target->second->attributor().add(call);
+    target->attributor().add(call);
   }
 }
 
@@ -191,20 +211,23 @@ void VerifySession::handle(const process_exec_event &event) {
 }
 
 void VerifySession::handle(const process_exit_event &event) {
-  if (auto target = targets_.find(event.header.target); target != targets_.end())
-    for (const AttributedCall &call : target->second->attributor().take_all())
-      judge_.add(call);
+  // The first one stays: its end is the end of the run.
+  if (auto target = targets_.find(event.header.target);
+      target != targets_.end() && target->second != first_)
+    retire(event.header.target);
 }
 
 // A watched process, or a child of one, runs another executable now. What it did until its
 // probes are placed was counted by the kernel side, but no operation of it was seen.
 void VerifySession::watch_new_image(pid_t pid, std::uint64_t exec_time_ns,
                                     std::uint16_t old_index) {
-  if (old_index != EVENT_NO_TARGET)
-    retire(old_index);
+  bool is_child = old_index == EVENT_NO_TARGET;
+  if (!is_child)
+    tracer_.unwatch_target(old_index); // the process is about to be another target
   auto target = WatchedTarget::running(tracer_, binaries_, pid, options_.depth, follow_flag());
+  if (!is_child)
+    retire(old_index); // last, since taking probes off needs the kernel 0.1 s
   if (!target) {
-    bool is_child = old_index == EVENT_NO_TARGET;
     std::string sentence =
         fmt::format("process {} executed another program, which is not watched: {}", pid,
                     target.error().message());
@@ -218,14 +241,21 @@ void VerifySession::watch_new_image(pid_t pid, std::uint64_t exec_time_ns,
   targets_.emplace(index, std::move(*target));
 }
 
+// Its image or its process is gone: what was counted of it stays, and its place gets free.
 void VerifySession::retire(std::uint32_t index) {
   auto target = targets_.find(index);
-  for (const AttributedCall &call : target->second->attributor().take_all())
-    judge_.add(call);
+  tracer_.unwatch_target(index);
   target->second->detach();
-  tracer_.target_at(index).flags &= ~static_cast<__u32>(TARGET_WATCHED);
-  retired_.push_back(std::move(target->second));
+  take_rest(*target->second);
   targets_.erase(target);
+}
+
+// The calls that still wait for a result, and the counters.
+void VerifySession::take_rest(WatchedTarget &target) {
+  for (const AttributedCall &call : target.attributor().take_all())
+    judge_.add(call);
+  note_attribution(target.attributor().counts());
+  past_counts_ = sum_of(past_counts_, tracer_.counts(target.index()));
 }
 
 void VerifySession::drain() {
@@ -277,16 +307,9 @@ void VerifySession::watch_until_end(const StopSignals &signals, const Fd &pid_fd
 
 VerifyCounts VerifySession::count() {
   VerifyCounts counts;
-  std::array<std::uint64_t, sizeof(target_counts) / sizeof(std::uint64_t)> sum{}, one{};
-  auto add = [&](const target_counts &part) {
-    std::memcpy(one.data(), &part, sizeof(part));
-    std::ranges::transform(sum, one, sum.begin(), std::plus{});
-  };
+  counts.kernel = past_counts_;
   for (const auto &[index, target] : targets_)
-    add(tracer_.counts(index));
-  for (const auto &target : retired_)
-    add(tracer_.counts(target->index()));
-  std::memcpy(&counts.kernel, sum.data(), sizeof(counts.kernel));
+    counts.kernel = sum_of(counts.kernel, tracer_.counts(index));
   counts.calls = named_counts(this_machine(), counts.kernel);
   counts.events = tracer_.event_totals();
   counts.dropped = dropped_;
@@ -298,23 +321,7 @@ VerifyRun VerifySession::describe_run() {
   const BinaryFacts &facts = first_->facts();
   run.target = {first_->process().key, first_->process().exe, facts.go_version,
                 facts.map_implementation, facts.build_id};
-  run.scope.windows = options_.depth != Depth::light;
-  run.scope.outside_refined = true;
-  auto is_whole = [&facts](std::string_view function) {
-    return std::ranges::find(facts.inlined_copies, function, &InlinedCopy::function) ==
-           facts.inlined_copies.end();
-  };
-  for (const PlannedProbe &probe : first_->plan().probes) {
-    if (probe.kind == ProbeKind::map_operation && is_whole(probe.function))
-      run.scope.covered_operations.set(probe.subject);
-    else if (probe.kind == ProbeKind::heap_request)
-      run.scope.covered_heap.set(probe.subject);
-  }
-  // What the binary has no function for cannot happen, unless all of it was inlined.
-  for (std::size_t operation = 0; operation < MAP_OPERATION_COUNT; ++operation)
-    if (facts.inlined_copies.empty() &&
-        !facts.operations.contains(static_cast<map_operation>(operation)))
-      run.scope.covered_operations.set(operation);
+  run.scope = scope_of(facts, first_->plan(), options_.depth);
   run.duration_ns = ended_ns_ - started_ns_;
   run.cost.tool_cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
   run.notes = notes_;
@@ -339,12 +346,10 @@ Verdict VerifySession::finish() {
   for (auto &[index, target] : targets_)
     target->detach();
   drain();
-  for (auto &[index, target] : targets_) {
-    for (const AttributedCall &call : target->attributor().take_all())
-      judge_.add(call);
-    note_attribution(target->attributor().counts());
-  }
-  if (!(tracer_.target_at(first_->index()).flags & TARGET_BIAS_KNOWN))
+  for (auto &[index, target] : targets_)
+    take_rest(*target);
+  targets_.clear();
+  if (!first_->knows_load_bias())
     doubts_.emplace_back("the program never reached its first instruction, so where it was loaded "
                          "is not known, and no call could be attributed");
   VerifyCounts counts = count();
@@ -368,6 +373,9 @@ Result<Verdict> run_verify(const VerifyOptions &options) {
   StopSignals signals = TRY(StopSignals::block());
 
   // Before the kernel is touched: is there something to look at?
+  if (options.follow && !in_initial_pid_namespace())
+    return fail(Errc::unsupported, "--follow works in the host's pid namespace only: the kernel "
+                                   "tells new processes by the numbers they have there");
   Fd pid_fd;
   if (options.pid) {
     pid_fd = Fd{static_cast<int>(::syscall(SYS_pidfd_open, *options.pid, 0))};

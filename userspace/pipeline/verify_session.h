@@ -22,7 +22,7 @@ struct VerifyOptions {
   std::optional<RunAs> run_as;      // who runs the command
   std::optional<std::chrono::nanoseconds> duration;
   Depth depth = Depth::normal;
-  bool follow = false; // children that exec Go programs too
+  bool follow = false;                 // children that exec Go programs too
   std::uint32_t ring_bytes = 4U << 20; // a power of two
   // What people should know while it runs: one sentence at a time.
   std::function<void(const std::string &)> say = [](const std::string &) {};

@@ -38,7 +38,7 @@ Result<> WatchedTarget::place(std::optional<LoadBias> bias, std::uint32_t extra_
   if (bias) {
     settings.flags |= TARGET_BIAS_KNOWN;
     settings.load_bias = bias->value;
-    attributor_->set_load_bias(*bias);
+    set_load_bias(*bias);
   }
   index_ = TRY(tracer_.add_target(pid, settings));
   std::optional<FileOffset> await_entry;
@@ -90,6 +90,9 @@ WatchedTarget::Image WatchedTarget::running_image() const {
   return same_file(running, process_.executable) ? Image::same : Image::another;
 }
 
-void WatchedTarget::set_load_bias(LoadBias bias) { attributor_->set_load_bias(bias); }
+void WatchedTarget::set_load_bias(LoadBias bias) {
+  attributor_->set_load_bias(bias);
+  knows_load_bias_ = true;
+}
 
 } // namespace mapscope

@@ -42,6 +42,8 @@ public:
   Image running_image() const;
   // The load bias of a position-independent image, told by its first instruction.
   void set_load_bias(LoadBias bias);
+  // False: no call of it could be attributed.
+  bool knows_load_bias() const { return knows_load_bias_; }
   // Takes the probes off. The counters stay readable.
   void detach() { links_.clear(); }
 
@@ -59,6 +61,7 @@ private:
   ProbePlan plan_;
   ProcessInfo process_;
   std::uint32_t index_ = EVENT_NO_TARGET;
+  bool knows_load_bias_ = false;
   std::unique_ptr<CallAttributor> attributor_;
   std::vector<UprobeLinks> links_;
 };
