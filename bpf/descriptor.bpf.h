@@ -129,11 +129,16 @@ __weak __noinline int descriptor_kind_of(__u32 fd)
  * table and not a switch, so that the verifier has one path and not ten from here on.
  */
 static const __u8 class_of_descriptor[16] = {
-	[DESCRIPTOR_UNKNOWN] = CALL_CLASS_FILE,	  [DESCRIPTOR_FILE] = CALL_CLASS_FILE,
-	[DESCRIPTOR_DIRECTORY] = CALL_CLASS_FILE, [DESCRIPTOR_DEVICE] = CALL_CLASS_FILE,
-	[DESCRIPTOR_SOCKET] = CALL_CLASS_NETWORK, [DESCRIPTOR_MEMORY] = CALL_CLASS_MEMORY,
-	[DESCRIPTOR_PIPE] = CALL_CLASS_OTHER,	  [DESCRIPTOR_EVENT] = CALL_CLASS_OTHER,
-	[DESCRIPTOR_TERMINAL] = CALL_CLASS_OTHER, [DESCRIPTOR_CLOSED] = CALL_CLASS_OTHER,
+	[DESCRIPTOR_UNKNOWN] = CALL_CLASS_FILE,
+	[DESCRIPTOR_FILE] = CALL_CLASS_FILE,
+	[DESCRIPTOR_DIRECTORY] = CALL_CLASS_FILE,
+	[DESCRIPTOR_DEVICE] = CALL_CLASS_FILE,
+	[DESCRIPTOR_SOCKET] = CALL_CLASS_NETWORK,
+	[DESCRIPTOR_MEMORY] = CALL_CLASS_MEMORY,
+	[DESCRIPTOR_PIPE] = CALL_CLASS_OTHER,
+	[DESCRIPTOR_EVENT] = CALL_CLASS_OTHER,
+	[DESCRIPTOR_TERMINAL] = CALL_CLASS_OTHER,
+	[DESCRIPTOR_CLOSED] = CALL_CLASS_OTHER,
 };
 
 static __always_inline __u8 refine_class(__u8 call_class, __u8 kind)
@@ -209,7 +214,8 @@ static long path_component(__u32 depth, struct path_walk *walk)
 
 /*
  * Writes the path behind a descriptor to the CPU's buffer, as the process sees it; for what
- * has no path (pipes, sockets, anonymous inodes) the name of its dentry. Returns where in the buffer it starts. Called where preemption is off.
+ * has no path (pipes, sockets, anonymous inodes) the name of its dentry. Returns where in
+ * the buffer it starts. Called where preemption is off.
  */
 __weak __noinline int find_descriptor_path(__u32 fd)
 {

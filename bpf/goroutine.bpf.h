@@ -28,7 +28,7 @@ struct goroutine {
 	 * while the system stack runs. Its return address is on top of the stack. 0: none.
 	 */
 	__u64 frameless_pc;
-	__u32 flags;	 /* enum witness_flag: how the call came about */
+	__u32 flags; /* enum witness_flag: how the call came about */
 };
 
 static __always_inline bool in_range(const volatile struct pc_range *range, __u64 pc)
@@ -131,8 +131,9 @@ __weak __noinline int find_goroutine(__u32 index, const struct user_registers *r
 		return -22;
 	/* systemstack and asmcgocall leave the address of systemstack_switch there, mcall
 	 * and morestack that of their caller. */
-	out->flags = out->frameless_pc - target->load_bias - target->systemstack_switch < 16 ?
-			     WITNESS_SYSTEM_STACK :
-			     WITNESS_OTHER_SWITCH;
+	bool by_systemstack =
+		out->frameless_pc - target->load_bias - target->systemstack_switch < 16;
+
+	out->flags = by_systemstack ? WITNESS_SYSTEM_STACK : WITNESS_OTHER_SWITCH;
 	return 0;
 }

@@ -3,8 +3,8 @@
 #pragma once
 
 struct pending_call {
-	__u64 time_ns;	 /* of the event that told the entry */
-	__u64 path;	 /* user address to read again, 0: none */
+	__u64 time_ns; /* of the event that told the entry */
+	__u64 path;    /* user address to read again, 0: none */
 	__u32 number;
 	__u32 target;
 };

@@ -24,14 +24,14 @@ struct user_registers {
 #define USER_REGISTERS(from) \
 	{ .ip = (from)->ip, .sp = (from)->sp, .fp = (from)->bp, .g = (from)->r14 }
 #define SYSTEM_CALL_NUMBER(from) ((from)->orig_ax)
-#define SYSTEM_CALL_ARGUMENTS(from, out)      \
-	do {                                  \
-		(out)[0] = (from)->di;        \
-		(out)[1] = (from)->si;        \
-		(out)[2] = (from)->dx;        \
-		(out)[3] = (from)->r10;       \
-		(out)[4] = (from)->r8;        \
-		(out)[5] = (from)->r9;        \
+#define SYSTEM_CALL_ARGUMENTS(from, out) \
+	do { \
+		(out)[0] = (from)->di; \
+		(out)[1] = (from)->si; \
+		(out)[2] = (from)->dx; \
+		(out)[3] = (from)->r10; \
+		(out)[4] = (from)->r8; \
+		(out)[5] = (from)->r9; \
 	} while (0)
 #define SYSTEM_CALL_FIRST(from) ((from)->di)
 #define THREAD_POINTER(task) ((task)->thread.fsbase)
@@ -50,14 +50,14 @@ struct user_registers {
 #define USER_REGISTERS(from) \
 	{ .ip = (from)->pc, .sp = (from)->sp, .fp = (from)->regs[29], .g = (from)->regs[28] }
 #define SYSTEM_CALL_NUMBER(from) ((from)->syscallno)
-#define SYSTEM_CALL_ARGUMENTS(from, out)              \
-	do {                                          \
-		(out)[0] = (from)->orig_x0;           \
-		(out)[1] = (from)->regs[1];           \
-		(out)[2] = (from)->regs[2];           \
-		(out)[3] = (from)->regs[3];           \
-		(out)[4] = (from)->regs[4];           \
-		(out)[5] = (from)->regs[5];           \
+#define SYSTEM_CALL_ARGUMENTS(from, out) \
+	do { \
+		(out)[0] = (from)->orig_x0; \
+		(out)[1] = (from)->regs[1]; \
+		(out)[2] = (from)->regs[2]; \
+		(out)[3] = (from)->regs[3]; \
+		(out)[4] = (from)->regs[4]; \
+		(out)[5] = (from)->regs[5]; \
 	} while (0)
 #define SYSTEM_CALL_FIRST(from) ((from)->orig_x0)
 #define THREAD_POINTER(task) ((task)->thread.uw.tp_value)

@@ -228,7 +228,9 @@ static __always_inline void judge_call(const struct target *target, const struct
 		hear_witnesses(call->index, goroutine, verdict);
 }
 
-enum report { REPORT_NOTHING, REPORT_CALL, REPORT_DETAIL };
+enum report { REPORT_NOTHING,
+	      REPORT_CALL,
+	      REPORT_DETAIL };
 
 /*
  * Counts the call, and decides how much of it user space should see. The additions need

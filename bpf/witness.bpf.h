@@ -12,11 +12,11 @@
 
 struct verdict {
 	__u64 goid;
-	__u64 map_pc;	  /* innermost map function on the stack, link-time; 0: none */
+	__u64 map_pc; /* innermost map function on the stack, link-time; 0: none */
 	__u64 window_map;
-	__u32 witnesses;  /* enum witness_flag */
-	__u16 operation;  /* of the window */
-	__u8 place;	  /* enum call_place */
+	__u32 witnesses; /* enum witness_flag */
+	__u16 operation; /* of the window */
+	__u8 place;	 /* enum call_place */
 };
 
 struct stack_walk {

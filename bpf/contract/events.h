@@ -44,8 +44,8 @@ enum event_kind {
 };
 
 struct event_header {
-	__u64 time_ns;	  /* CLOCK_MONOTONIC */
-	__u32 tgid;	  /* what user space calls the pid; initial pid namespace */
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 tgid;    /* what user space calls the pid; initial pid namespace */
 	__u32 tid;
 	__u16 kind;	  /* enum event_kind */
 	__u16 size_bytes; /* header included */
@@ -107,32 +107,32 @@ enum map_operation {
 
 /* Which of the two witnesses saw a map operation around a call, and how. */
 enum witness_flag {
-	WITNESS_WINDOW = 1 << 0,	/* an open window of this goroutine, its frame on the chain */
-	WITNESS_WORD = 1 << 1,		/* the window by its return address alone, the chain is none */
-	WITNESS_STACK = 1 << 2,		/* a map function's address range is on the frame chain */
-	WITNESS_WINDOWED = 1 << 3,	/* and it is a function whose entry opens a window */
-	WITNESS_SYSTEM_STACK = 1 << 4,	/* the call came from the system stack, by systemstack */
-	WITNESS_OTHER_SWITCH = 1 << 5,	/* from the system stack by mcall or morestack */
-	WITNESS_SIGNAL_STACK = 1 << 6,	/* from a signal handler: not attributed */
-	WITNESS_NO_GOROUTINE = 1 << 7,	/* the thread runs none */
-	WITNESS_USER_CODE = 1 << 8,	/* called by user code: no map function can be above it */
-	WITNESS_BEFORE_GO = 1 << 9,	/* the image has not reached its entry point */
+	WITNESS_WINDOW = 1 << 0,       /* an open window of this goroutine, its frame on the chain */
+	WITNESS_WORD = 1 << 1,	       /* the window by its return address alone, the chain is none */
+	WITNESS_STACK = 1 << 2,	       /* a map function's address range is on the frame chain */
+	WITNESS_WINDOWED = 1 << 3,     /* and it is a function whose entry opens a window */
+	WITNESS_SYSTEM_STACK = 1 << 4, /* the call came from the system stack, by systemstack */
+	WITNESS_OTHER_SWITCH = 1 << 5, /* from the system stack by mcall or morestack */
+	WITNESS_SIGNAL_STACK = 1 << 6, /* from a signal handler: not attributed */
+	WITNESS_NO_GOROUTINE = 1 << 7, /* the thread runs none */
+	WITNESS_USER_CODE = 1 << 8,    /* called by user code: no map function can be above it */
+	WITNESS_BEFORE_GO = 1 << 9,    /* the image has not reached its entry point */
 };
 
 struct map_operation_event {
 	struct event_header header;
 	__u64 goid;
-	__u64 map;	 /* header address, 0 before it exists */
-	__u64 map_type;	 /* runtime type descriptor, 0 where the function is not told it */
-	__u64 hint;	 /* makemap, NewMap: the size hint; rehash, grow, split: slots before */
-	__u64 table;	 /* the swiss table, where the operation is on one */
-	__u64 caller;	 /* return address */
+	__u64 map;	      /* header address, 0 before it exists */
+	__u64 map_type;	      /* runtime type descriptor, 0 where the function is not told it */
+	__u64 hint;	      /* makemap, NewMap: the size hint; rehash, grow, split: slots before */
+	__u64 table;	      /* the swiss table, where the operation is on one */
+	__u64 caller;	      /* return address */
 	__u64 stack_distance; /* stack.hi - address of the return address */
-	__u64 seed;	 /* hash seed of the map, 0 where it has none yet */
-	__u64 used;	 /* entries in the map, as its header says */
-	__u16 operation; /* enum map_operation */
+	__u64 seed;	      /* hash seed of the map, 0 where it has none yet */
+	__u64 used;	      /* entries in the map, as its header says */
+	__u16 operation;      /* enum map_operation */
 	__u8 header_on_stack;
-	__u8 is_return;	 /* sent from a return instruction: map is the result */
+	__u8 is_return;	   /* sent from a return instruction: map is the result */
 	__u8 log2_buckets; /* classic: B before growth */
 	__u8 reserved[3];
 };
@@ -169,10 +169,10 @@ enum call_class {
 
 /* How the table of calls says what to look at; user space fills it per architecture. */
 enum call_flag {
-	CALL_FD_FIRST = 1 << 4,	     /* the first argument is a descriptor that refines the class */
-	CALL_PATH_FIRST = 1 << 5,    /* the first argument is a path */
-	CALL_PATH_SECOND = 1 << 6,   /* the first is a directory descriptor, the second a path */
-	CALL_FROM_POLLER = 1 << 7,   /* the runtime makes it through Syscall6 as well */
+	CALL_FD_FIRST = 1 << 4,	   /* the first argument is a descriptor that refines the class */
+	CALL_PATH_FIRST = 1 << 5,  /* the first argument is a path */
+	CALL_PATH_SECOND = 1 << 6, /* the first is a directory descriptor, the second a path */
+	CALL_FROM_POLLER = 1 << 7, /* the runtime makes it through Syscall6 as well */
 	CALL_CLASS_MASK = 0x0f,
 };
 
@@ -182,11 +182,11 @@ enum descriptor_kind {
 	DESCRIPTOR_DIRECTORY = 2,
 	DESCRIPTOR_PIPE = 3,
 	DESCRIPTOR_SOCKET = 4,
-	DESCRIPTOR_EVENT = 5,	 /* eventfd, epoll, timerfd, signalfd, inotify, io_uring, ... */
+	DESCRIPTOR_EVENT = 5, /* eventfd, epoll, timerfd, signalfd, inotify, io_uring, ... */
 	DESCRIPTOR_TERMINAL = 6,
-	DESCRIPTOR_DEVICE = 7,	 /* other character and block devices */
-	DESCRIPTOR_MEMORY = 8,	 /* memfd, /dev/shm without a name */
-	DESCRIPTOR_CLOSED = 9,	 /* no such descriptor at the time of the call */
+	DESCRIPTOR_DEVICE = 7, /* other character and block devices */
+	DESCRIPTOR_MEMORY = 8, /* memfd, /dev/shm without a name */
+	DESCRIPTOR_CLOSED = 9, /* no such descriptor at the time of the call */
 	DESCRIPTOR_KIND_COUNT = 10,
 };
 
@@ -194,16 +194,16 @@ struct system_call_event {
 	struct event_header header;
 	__u64 arguments[6];
 	__u64 goid;
-	__u64 ip;	    /* user instruction pointer */
-	__u64 map_pc;	    /* link-time address inside the innermost map function, 0: none */
-	__u64 window_map;   /* header address of the open window's map */
+	__u64 ip;	  /* user instruction pointer */
+	__u64 map_pc;	  /* link-time address inside the innermost map function, 0: none */
+	__u64 window_map; /* header address of the open window's map */
 	__u32 number;
-	__u32 witnesses;    /* enum witness_flag */
-	__u16 operation;    /* enum map_operation of the open window */
-	__u8 call_class;    /* enum call_class, refined */
+	__u32 witnesses; /* enum witness_flag */
+	__u16 operation; /* enum map_operation of the open window */
+	__u8 call_class; /* enum call_class, refined */
 	__u8 descriptor_kind;
-	__u8 wants_result;  /* a result event follows, unless the call never returns */
-	__u8 place;	    /* enum call_place */
+	__u8 wants_result; /* a result event follows, unless the call never returns */
+	__u8 place;	   /* enum call_place */
 	__u8 reserved[2];
 };
 CONTRACT_ASSERT(sizeof(struct system_call_event) == 120);
@@ -214,7 +214,7 @@ struct system_call_detail_event {
 	__u64 stack[EVENT_STACK_FRAMES]; /* as in the process, innermost first, zero-terminated */
 	char path[EVENT_PATH_BYTES];	 /* of the path argument, else of the descriptor */
 	__u8 path_is_argument;
-	__u8 path_missing;  /* its page was not present: the result event brings it */
+	__u8 path_missing; /* its page was not present: the result event brings it */
 	__u8 reserved[6];
 };
 CONTRACT_ASSERT(sizeof(struct system_call_detail_event) == 120 + 512 + 256 + 8);
@@ -240,7 +240,7 @@ struct io_uring_submit_event {
 	__u32 witnesses;     /* enum witness_flag */
 	__u16 operation;
 	__u8 opcode;
-	__u8 is_polled;	     /* submitted by the kernel's polling thread */
+	__u8 is_polled; /* submitted by the kernel's polling thread */
 };
 CONTRACT_ASSERT(sizeof(struct io_uring_submit_event) == 72);
 

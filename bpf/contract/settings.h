@@ -11,8 +11,7 @@ struct mapscope_settings {
 	__u8 emit_operations;	/* a record for each map operation, not only a count */
 	__u8 use_windows;	/* off: the stack is the only witness (--light) */
 	__u8 classify_outside;	/* look at the descriptor of calls outside map operations too */
-	__u8 emit_call_samples;	/* how many file calls outside to show as examples, a target */
+	__u8 emit_call_samples; /* how many file calls outside to show as examples, a target */
 	__u8 emit_memory_calls; /* a record for each memory call */
-	__u8 emit_process_events; /* exec, exit, fork of watched processes */
-	__u8 reserved[2];
+	__u8 reserved[3];
 };

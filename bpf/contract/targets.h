@@ -29,13 +29,13 @@ struct pc_range {
 };
 
 enum target_flag {
-	TARGET_WATCHED = 1 << 0,       /* unset: the slot is empty */
-	TARGET_BIAS_KNOWN = 1 << 1,    /* position independent, and not yet at its entry point: unset */
-	TARGET_STRAY_FRAMES = 1 << 2,  /* Go <= 1.20: the frame chain can leave the stack */
-	TARGET_TLS_KNOWN = 1 << 3,     /* tls_offset is usable: system calls from C can be attributed */
-	TARGET_FOLLOW = 1 << 4,	       /* children and what they exec are wanted too */
-	TARGET_GO = 1 << 5,	       /* the layout below is filled in; unset: only calls are counted */
-	TARGET_AWAITS_EXEC = 1 << 6,   /* still the tracer's own child: nothing of it counts yet */
+	TARGET_WATCHED = 1 << 0,      /* unset: the slot is empty */
+	TARGET_BIAS_KNOWN = 1 << 1,   /* position independent, and not yet at its entry point: unset */
+	TARGET_STRAY_FRAMES = 1 << 2, /* Go <= 1.20: the frame chain can leave the stack */
+	TARGET_TLS_KNOWN = 1 << 3,    /* tls_offset is usable: system calls from C can be attributed */
+	TARGET_FOLLOW = 1 << 4,	      /* children and what they exec are wanted too */
+	TARGET_GO = 1 << 5,	      /* the layout below is filled in; unset: only calls are counted */
+	TARGET_AWAITS_EXEC = 1 << 6,  /* still the tracer's own child: nothing of it counts yet */
 };
 
 /*
@@ -43,11 +43,11 @@ enum target_flag {
  * process, so a hit needs no lookup by tgid.
  */
 #define PROBE_COOKIE(subject, opens_window, target) \
-	((__u64)(subject) | ((__u64)!!(opens_window) << 8) | ((__u64)(target) << 16))
+	((__u64)(subject) | ((__u64) !!(opens_window) << 8) | ((__u64)(target) << 16))
 #define PROBE_SUBJECT(cookie) ((cookie) & 0xff) /* enum map_operation or heap_request */
 #define PROBE_OPENS_WINDOW(cookie) (((cookie) >> 8) & 1)
 /* The probe sits on the conditional jump to runtime.morestack. */
-#define PROBE_COOKIE_STACK_CHECK(yes) ((__u64)!!(yes) << 9)
+#define PROBE_COOKIE_STACK_CHECK(yes) ((__u64) !!(yes) << 9)
 #define PROBE_ON_STACK_CHECK(cookie) (((cookie) >> 9) & 1)
 #define PROBE_TARGET(cookie) (((cookie) >> 16) & (TARGETS_MAX - 1))
 
@@ -60,22 +60,22 @@ struct target {
 	__u32 tgid;  /* as the kernel's initial pid namespace numbers it */
 	__u32 flags; /* enum target_flag */
 	__u64 load_bias;
-	__u64 entry;		     /* ELF entry point, link-time */
-	struct pc_range text;	     /* Go text: runtime.text to runtime.etext */
-	struct pc_range runtime;     /* its front part, package runtime and below */
-	struct pc_range syscall6;    /* the one function user code makes system calls from */
-	__u64 systemstack_switch;    /* what systemstack leaves in sched.pc */
-	struct pc_range map_ranges[MAP_RANGES_MAX]; /* map functions and what lies between them */
+	__u64 entry;				       /* ELF entry point, link-time */
+	struct pc_range text;			       /* Go text: runtime.text to runtime.etext */
+	struct pc_range runtime;		       /* its front part, package runtime and below */
+	struct pc_range syscall6;		       /* the one function user code makes system calls from */
+	__u64 systemstack_switch;		       /* what systemstack leaves in sched.pc */
+	struct pc_range map_ranges[MAP_RANGES_MAX];    /* map functions and what lies between them */
 	struct pc_range windowed[WINDOWED_RANGES_MAX]; /* functions whose entry opens a window */
 	__u32 map_range_count;
 	__u32 windowed_count;
-	__s32 tls_offset;  /* of g, from the thread's FS base */
-	__u32 g_goid;	   /* offsets in runtime.g */
+	__s32 tls_offset; /* of g, from the thread's FS base */
+	__u32 g_goid;	  /* offsets in runtime.g */
 	__u32 g_sched_sp;
 	__u32 g_sched_pc;
 	__u32 g_sched_bp;
 	__u32 g_m;
-	__u32 m_curg;	   /* in runtime.m */
+	__u32 m_curg;	      /* in runtime.m */
 	__u32 goroutine_seen; /* one has run; user space sets it for a process that runs already */
 };
 
@@ -95,7 +95,7 @@ struct process_ids {
 
 enum call_place {
 	CALL_OUTSIDE = 0,
-	CALL_INSIDE = 1,      /* both witnesses say so */
+	CALL_INSIDE = 1, /* both witnesses say so */
 	CALL_WINDOW_ONLY = 2,
 	CALL_STACK_ONLY = 3,  /* a function with a window is on the stack, and none is open */
 	CALL_UNDER_WRITE = 4, /* a map function without a window: only the stack can see it */
@@ -107,10 +107,10 @@ enum loss {
 	LOSS_GOROUTINE_UNREADABLE = 0, /* g, m or curg could not be read at a call */
 	LOSS_WINDOW_UNREADABLE = 1,    /* g or the return address could not be read at a probe */
 	LOSS_WINDOW_TABLE_FULL = 2,
-	LOSS_PENDING_TABLE_FULL = 3,   /* a call's result will not be known */
-	LOSS_TLS_MISMATCH = 4,	       /* R14 and the thread's g differ: the offset is wrong */
-	LOSS_STACK_UNREADABLE = 5,     /* a frame of a reported stack could not be read */
-	LOSS_TARGET_TABLE_FULL = 6,    /* a followed child was not added */
+	LOSS_PENDING_TABLE_FULL = 3, /* a call's result will not be known */
+	LOSS_TLS_MISMATCH = 4,	     /* R14 and the thread's g differ: the offset is wrong */
+	LOSS_STACK_UNREADABLE = 5,   /* a frame of a reported stack could not be read */
+	LOSS_TARGET_TABLE_FULL = 6,  /* a followed child was not added */
 	LOSS_COUNT = 8,
 };
 
@@ -118,9 +118,9 @@ enum loss {
 struct target_counts {
 	__u64 operations[MAP_OPERATION_COUNT];
 	__u64 operations_on_stack[MAP_OPERATION_COUNT]; /* the header lies on the goroutine's stack */
-	__u64 table_grows;  /* what rehash was about to do, told from the table's capacity */
+	__u64 table_grows;				/* what rehash was about to do, told from the table's capacity */
 	__u64 table_splits;
-	__u64 heap_grown_bytes[2];	   /* [inside a map operation] */
+	__u64 heap_grown_bytes[2]; /* [inside a map operation] */
 	__u64 heap_grown_count[2];
 	__u64 large_allocation_bytes[2];
 	__u64 large_allocation_count[2];

@@ -72,7 +72,6 @@ protected:
 
   void load(mapscope_settings settings = {}) {
     TracerOptions options;
-    settings.emit_process_events = 1;
     options.settings = settings;
     options.call_table = call_table(Machine::amd64);
     options.targets_max = 2;

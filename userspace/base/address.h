@@ -7,8 +7,7 @@
 
 namespace mapscope {
 
-template <typename Space>
-struct Address {
+template <typename Space> struct Address {
   std::uint64_t value = 0;
   friend auto operator<=>(Address, Address) = default;
 };
@@ -28,8 +27,7 @@ struct LoadBias {
 };
 
 // [start, start + size_bytes)
-template <typename Space>
-struct Range {
+template <typename Space> struct Range {
   Address<Space> start;
   std::uint64_t size_bytes = 0;
 

@@ -28,10 +28,10 @@ public:
   Error(Errc code, std::string message) : code_(code), message_(std::move(message)) {}
 
   static Error from_errno(std::string_view operation, int error_number = errno) {
-    Errc code = error_number == ENOENT                          ? Errc::not_found
-                : error_number == ESRCH                         ? Errc::gone
+    Errc code = error_number == ENOENT                            ? Errc::not_found
+                : error_number == ESRCH                           ? Errc::gone
                 : error_number == EPERM || error_number == EACCES ? Errc::denied
-                                                                : Errc::system;
+                                                                  : Errc::system;
     return {code, fmt::format("{}: {}", operation, std::strerror(error_number))};
   }
 
@@ -49,8 +49,7 @@ private:
   std::string message_;
 };
 
-template <typename T = void>
-using Result = std::expected<T, Error>;
+template <typename T = void> using Result = std::expected<T, Error>;
 
 // fail(Errc::malformed, "{} entries, {} fit", n, max): an error for a function that returns Result.
 template <typename... Args>
@@ -84,7 +83,6 @@ std::unexpected<Error> fail(Errc code, fmt::format_string<Args...> format, Args 
   __extension__({                                                                                  \
     auto result = (expression);                                                                    \
     if (!result) [[unlikely]]                                                                      \
-      return std::unexpected(                                                                      \
-          std::move(result).error().while_doing(fmt::format(__VA_ARGS__)));                        \
+      return std::unexpected(std::move(result).error().while_doing(fmt::format(__VA_ARGS__)));     \
     *std::move(result);                                                                            \
   })

@@ -8,17 +8,12 @@
 
 namespace mapscope {
 
-template <auto Release>
-struct Releaser {
-  template <typename T>
-  void operator()(T *resource) const noexcept {
-    Release(resource);
-  }
+template <auto Release> struct Releaser {
+  template <typename T> void operator()(T *resource) const noexcept { Release(resource); }
 };
 
 // Handle<bpf_link, bpf_link__destroy>: a pointer that is released by one known function.
-template <typename T, auto Release>
-using Handle = std::unique_ptr<T, Releaser<Release>>;
+template <typename T, auto Release> using Handle = std::unique_ptr<T, Releaser<Release>>;
 
 // Explicit on both ends: no int becomes an Fd, and no Fd an int, by accident.
 class Fd {

@@ -3,11 +3,9 @@
 
 namespace mapscope {
 
-template <typename... Callables>
-struct overloaded : Callables... {
+template <typename... Callables> struct overloaded : Callables... {
   using Callables::operator()...;
 };
-template <typename... Callables>
-overloaded(Callables...) -> overloaded<Callables...>;
+template <typename... Callables> overloaded(Callables...) -> overloaded<Callables...>;
 
 } // namespace mapscope

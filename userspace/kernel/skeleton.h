@@ -11,11 +11,9 @@
 
 namespace mapscope {
 
-template <typename Skeleton>
-using SkeletonOwner = Handle<Skeleton, Skeleton::destroy>;
+template <typename Skeleton> using SkeletonOwner = Handle<Skeleton, Skeleton::destroy>;
 
-template <typename Skeleton>
-class Loaded {
+template <typename Skeleton> class Loaded {
 public:
   explicit Loaded(SkeletonOwner<Skeleton> owner) : owner_(std::move(owner)) {}
 
@@ -25,8 +23,7 @@ private:
   SkeletonOwner<Skeleton> owner_;
 };
 
-template <typename Skeleton>
-class Opened {
+template <typename Skeleton> class Opened {
 public:
   static Result<Opened> open() {
     SkeletonOwner<Skeleton> owner{Skeleton::open()};

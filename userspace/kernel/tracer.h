@@ -24,7 +24,7 @@ struct TracerOptions {
   mapscope_settings settings{};
   CallTable call_table{}; // see userspace/attribute/system_calls.h
   std::uint32_t targets_max = 1;
-  bool probes_returns = false; // UprobeProgram::map_operation_return will be used
+  bool probes_returns = false;         // UprobeProgram::map_operation_return will be used
   std::uint32_t ring_bytes = 4U << 20; // a power of two
 };
 

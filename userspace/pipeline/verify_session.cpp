@@ -58,7 +58,6 @@ TracerOptions tracer_options(const VerifyOptions &options) {
   tracer.settings.classify_outside = 1;
   tracer.settings.emit_call_samples = kExamplesMax;
   tracer.settings.emit_memory_calls = 1;
-  tracer.settings.emit_process_events = 1;
   tracer.call_table = call_table(this_machine());
   tracer.probes_returns = options.depth == Depth::exact;
   tracer.ring_bytes = options.ring_bytes;
