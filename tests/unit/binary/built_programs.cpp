@@ -26,6 +26,13 @@ std::optional<std::string> output_of(const std::string &command) {
   return ::pclose(pipe) == 0 ? std::optional{output} : std::nullopt;
 }
 
+std::optional<std::string> output_of_go_tool(const std::string &arguments) {
+  return output_of(fmt::format("goroot=$({}/tools/go-toolchain 1.27.4) && "
+                               "GOROOT=$goroot GOTOOLCHAIN=local GOENV=off GOFLAGS= "
+                               "$goroot/bin/go tool {}",
+                               SOURCE_DIRECTORY, arguments));
+}
+
 std::optional<std::string> workload(const std::string &version, const std::string &mode) {
   auto path = fmt::format("{}/build/workloads/{}/{}/growth", SOURCE_DIRECTORY, version, mode);
   return std::filesystem::exists(path) ? std::optional{path} : std::nullopt;

@@ -13,6 +13,10 @@ namespace mapscope {
 // What a shell command prints; nothing where it fails.
 std::optional<std::string> output_of(const std::string &command);
 
+// A tool of the newest Go release that the tests know: an older one, such as the machine may
+// have, can't read what newer ones make. `arguments` are for a shell.
+std::optional<std::string> output_of_go_tool(const std::string &arguments);
+
 // build/workloads/VERSION/MODE/growth under the source tree, where it was built.
 std::optional<std::string> workload(const std::string &version, const std::string &mode);
 

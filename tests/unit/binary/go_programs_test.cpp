@@ -2,9 +2,12 @@
 #include "binary/go_binary.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
+
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -65,11 +68,14 @@ std::vector<ElfAddress> sample(const GoBinary &binary) {
 // Function and innermost file and line, as addr2line prints them: "?" for what it does not know.
 std::vector<std::string> ask_addr2line(const std::string &program,
                                        const std::vector<ElfAddress> &addresses) {
-  std::string input;
+  const std::string questions = testing::TempDir() + "addresses_" + std::to_string(::getpid());
+  std::ofstream file{questions};
   for (ElfAddress address : addresses)
-    input += fmt::format("{:#x}\\n", address.value);
+    file << fmt::format("{:#x}\n", address.value);
+  file.close();
   std::istringstream lines{
-      output_of(fmt::format("printf '{}' | go tool addr2line '{}'", input, program)).value_or("")};
+      output_of_go_tool(fmt::format("addr2line '{}' < {}", program, questions)).value_or("")};
+  std::filesystem::remove(questions);
   std::vector<std::string> answers;
   for (std::string function, place; std::getline(lines, function) && std::getline(lines, place);)
     answers.push_back(function + " " + place);
