@@ -136,23 +136,6 @@ def verify(command, *options, program_env=None, program_stderr=None):
         return Run(done.returncode, read_report(report), done.stderr or "", done.stdout)
 
 
-def attached(process):
-    """Whether a running mapscope holds BPF links, and has stopped adding to them."""
-    def links():
-        with contextlib.suppress(FileNotFoundError):
-            names = (os.readlink(entry.path) for entry in os.scandir(f"/proc/{process.pid}/fd"))
-            return sum("bpf_link" in name or "bpf-link" in name for name in names)
-        return 0
-
-    def ended_or_settled():
-        before = links()
-        time.sleep(0.2)
-        return process.poll() is not None or (before and before == links())
-
-    wait_for(ended_or_settled, "mapscope attaches its probes")
-    return process.poll() is None
-
-
 @contextlib.contextmanager
 def waiting(command, **options):
     """A workload that waits at the beginning of its phase."""
@@ -169,8 +152,9 @@ def watching(pid, *options):
         report = pathlib.Path(directory) / "report.json"
         report.touch()
         with started([*verify_command(report, *options), "-p", str(pid)], stderr=subprocess.PIPE, text=True) as tracer:
-            if not attached(tracer):
-                raise AssertionError(f"mapscope ended with {tracer.returncode}: {tracer.stderr.read()}")
+            said = tracer.stderr.readline()
+            if "watching process" not in said:
+                raise AssertionError(f"mapscope ended with {tracer.wait()}: {said}{tracer.stderr.read()}")
             yield tracer, report
 
 

@@ -113,7 +113,7 @@ class UnsuitableTargetTest(FaultTest):
         self.assertLess(run.report["system_calls"]["outside"]["file"], 1000)
 
     def test_children_are_followed_where_they_are_wanted(self):
-        child = [harness.workload("quiet")]
+        child = [harness.workload("quiet"), "-n", "50000"]  # some seconds
         run = harness.verify([harness.workload("exec"), "-child", "--", *child], "--follow")
         # Its probes come some milliseconds after its exec: seen, and honest about the gap.
         self.assert_exit(run, harness.INCONCLUSIVE)

@@ -81,6 +81,11 @@ public:
   Result<> begin(std::optional<HeldCommand> &command);
   void watch_until_end(const StopSignals &signals, const Fd &pid_fd);
   Verdict finish();
+  // That all is in place, for who waits to put the target to work.
+  std::string describe_watch() const {
+    return fmt::format("watching process {} ({}, {}); Ctrl-C ends it", first_->process().key.pid,
+                       first_->process().exe, first_->facts().go_version);
+  }
 
 private:
   Result<std::unique_ptr<WatchedTarget>> hold(std::optional<HeldCommand> &command);
@@ -230,7 +235,9 @@ void VerifySession::watch_new_image(pid_t pid, std::uint64_t exec_time_ns,
     std::string sentence =
         fmt::format("process {} executed another program, which is not watched: {}", pid,
                     target.error().message());
-    (is_child ? notes_ : doubts_).push_back(std::move(sentence));
+    // A child that is no Go program has no maps; one that ended unseen may have had some.
+    bool may_have_had_maps = !is_child || target.error().code() == Errc::gone;
+    (may_have_had_maps ? doubts_ : notes_).push_back(std::move(sentence));
     return;
   }
   auto gap_ms = (now_ns(CLOCK_MONOTONIC) - exec_time_ns) / 1'000'000;
@@ -392,6 +399,8 @@ Result<Verdict> run_verify(const VerifyOptions &options) {
   TRY(keep_tracing_privileges());
   if (command)
     TRY(command->release());
+  else
+    options.say(session.describe_watch());
 
   session.watch_until_end(signals, command ? command->pid_fd() : pid_fd);
 
