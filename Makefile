@@ -31,7 +31,7 @@ release: setup
 bench: setup-test
 	@cmake --preset bench --log-level=WARNING
 	@cmake --build --preset bench
-	@for benchmark in $$(find build/bench/benchmarks -name '*_bench' -type f); do $$benchmark; done
+	@for benchmark in $$(find build/bench/benchmarks -name '*_benchmark' -type f); do $$benchmark; done
 
 # What it finds stays in build/fuzz/findings.
 fuzz: setup-test
