@@ -73,7 +73,7 @@ protected:
   void load(mapscope_settings settings = {}) {
     TracerOptions options;
     options.settings = settings;
-    options.call_table = call_table(Machine::amd64);
+    options.call_table = call_table(this_machine());
     options.targets_max = 2;
     options.probes_returns = true;
     auto tracer = Tracer::load(options);

@@ -19,6 +19,15 @@ namespace mapscope {
 
 enum class Machine { amd64, arm64 };
 
+// Of this process, and so of every process that it can watch.
+constexpr Machine this_machine() {
+#if defined(__x86_64__)
+  return Machine::amd64;
+#else
+  return Machine::arm64;
+#endif
+}
+
 // "go1.26.8-X:nogreenteagc" is {1, 26, 8}. Development versions have minor 0.
 struct GoVersion {
   unsigned major = 0, minor = 0, patch = 0;

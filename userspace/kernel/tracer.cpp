@@ -47,10 +47,9 @@ bool has_tracepoint(const char *name) {
 }
 
 void expect_uprobe_multi(const Opened<mapscope_bpf> &opened) {
-  constexpr auto kTraceUprobeMulti = static_cast<bpf_attach_type>(48); // Linux 6.6
   for (bpf_program *program : {opened->progs.map_operation, opened->progs.map_operation_return,
                                opened->progs.heap_request, opened->progs.image_entry})
-    bpf_program__set_expected_attach_type(program, kTraceUprobeMulti);
+    bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kTraceUprobeMulti));
 }
 
 Result<BpfLink> attach(bpf_program *program) {

@@ -12,9 +12,7 @@
 namespace mapscope {
 namespace {
 
-// BPF_LINK_CREATE for BPF_TRACE_UPROBE_MULTI (include/uapi/linux/bpf.h, Linux 6.6), which
-// neither libbpf 1.1 nor the headers of Linux 6.1 know.
-constexpr std::uint32_t kTraceUprobeMulti = 48;
+// BPF_LINK_CREATE with the arguments that belong to kTraceUprobeMulti.
 constexpr int kLinkCreate = 28;
 
 struct UprobeMultiAttr {

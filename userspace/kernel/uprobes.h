@@ -22,6 +22,10 @@ namespace mapscope {
 void destroy_link(bpf_link *link) noexcept;
 using BpfLink = Handle<bpf_link, destroy_link>;
 
+// BPF_TRACE_UPROBE_MULTI (include/uapi/linux/bpf.h, Linux 6.6), which neither libbpf 1.1 nor the
+// headers of Linux 6.1 know: how programs for such links are loaded.
+inline constexpr std::uint32_t kTraceUprobeMulti = 48;
+
 struct UprobeSite {
   FileOffset offset;
   std::uint64_t cookie = 0;

@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <memory>
 
 #include "attribute/system_calls.h"
+#include "base/clock.h"
 #include "base/overloaded.h"
 #include "decode/decode.h"
 #include "judge/verify_judge.h"
@@ -36,21 +36,6 @@ constexpr std::uint32_t kFollowedMax = 16;
 constexpr std::uint8_t kExamplesMax = 8;
 // From here on probes take more than a fifth of a core of the target.
 constexpr std::uint64_t kHitsPerSecondHigh = 200'000;
-
-std::uint64_t now_ns(clockid_t clock) {
-  timespec time{};
-  ::clock_gettime(clock, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(time.tv_nsec);
-}
-
-Machine this_machine() {
-#if defined(__x86_64__)
-  return Machine::amd64;
-#else
-  return Machine::arm64;
-#endif
-}
 
 TracerOptions tracer_options(const VerifyOptions &options) {
   TracerOptions tracer;
@@ -149,7 +134,7 @@ Result<> VerifySession::begin(std::optional<HeldCommand> &command) {
   TRY(tracer_.watch_system_calls());
   if (!tracer_.sees_io_uring())
     notes_.emplace_back("this kernel does not tell io_uring submissions");
-  started_ns_ = hits_seen_at_ns_ = now_ns(CLOCK_MONOTONIC);
+  started_ns_ = hits_seen_at_ns_ = now_ns();
   return {};
 }
 
@@ -240,7 +225,7 @@ void VerifySession::watch_new_image(pid_t pid, std::uint64_t exec_time_ns,
     (may_have_had_maps ? doubts_ : notes_).push_back(std::move(sentence));
     return;
   }
-  auto gap_ms = (now_ns(CLOCK_MONOTONIC) - exec_time_ns) / 1'000'000;
+  auto gap_ms = (now_ns() - exec_time_ns) / 1'000'000;
   doubts_.push_back(fmt::format("{} (process {}) ran for {} ms before its probes were placed",
                                 (*target)->process().exe, pid, gap_ms));
   std::uint32_t index = (*target)->index();
@@ -280,7 +265,7 @@ std::uint64_t hits_of(const target_counts &counts) {
 }
 
 void VerifySession::look_at_rates() {
-  std::uint64_t now = now_ns(CLOCK_MONOTONIC);
+  std::uint64_t now = now_ns();
   if (rate_was_said_ || now - hits_seen_at_ns_ < 1'000'000'000U)
     return;
   std::uint64_t hits = hits_of(count().kernel);
@@ -303,12 +288,12 @@ void VerifySession::watch_until_end(const StopSignals &signals, const Fd &pid_fd
     drain();
     if (wake != Wake::timer)
       break;
-    if (options_.duration && now_ns(CLOCK_MONOTONIC) - started_ns_ >=
-                                 static_cast<std::uint64_t>(options_.duration->count()))
+    if (options_.duration &&
+        now_ns() - started_ns_ >= static_cast<std::uint64_t>(options_.duration->count()))
       break;
     look_at_rates();
   }
-  ended_ns_ = now_ns(CLOCK_MONOTONIC);
+  ended_ns_ = now_ns();
 }
 
 VerifyCounts VerifySession::count() {
