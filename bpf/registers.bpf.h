@@ -19,11 +19,9 @@ struct user_registers {
 #define GO_ARGUMENT_1(from) ((from)->ax)
 #define GO_ARGUMENT_2(from) ((from)->bx)
 #define GO_ARGUMENT_3(from) ((from)->cx)
-#define GO_ARGUMENT_4(from) ((from)->di)
 #define GO_RESULT_1(from) ((from)->ax)
 #define USER_REGISTERS(from) \
 	{ .ip = (from)->ip, .sp = (from)->sp, .fp = (from)->bp, .g = (from)->r14 }
-#define SYSTEM_CALL_NUMBER(from) ((from)->orig_ax)
 #define SYSTEM_CALL_ARGUMENTS(from, out) \
 	do { \
 		(out)[0] = (from)->di; \
@@ -45,11 +43,9 @@ struct user_registers {
 #define GO_ARGUMENT_1(from) ((from)->regs[0])
 #define GO_ARGUMENT_2(from) ((from)->regs[1])
 #define GO_ARGUMENT_3(from) ((from)->regs[2])
-#define GO_ARGUMENT_4(from) ((from)->regs[3])
 #define GO_RESULT_1(from) ((from)->regs[0])
 #define USER_REGISTERS(from) \
 	{ .ip = (from)->pc, .sp = (from)->sp, .fp = (from)->regs[29], .g = (from)->regs[28] }
-#define SYSTEM_CALL_NUMBER(from) ((from)->syscallno)
 #define SYSTEM_CALL_ARGUMENTS(from, out) \
 	do { \
 		(out)[0] = (from)->orig_x0; \

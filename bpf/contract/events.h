@@ -25,7 +25,6 @@
 
 #define EVENT_STACK_FRAMES 64
 #define EVENT_PATH_BYTES 256
-#define EVENT_NAME_BYTES 32
 
 enum event_kind {
 	EVENT_KIND_NONE = 0, /* never sent: zeroed memory must not look valid */
