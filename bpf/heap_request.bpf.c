@@ -59,6 +59,7 @@ int heap_request(struct pt_regs *ctx)
 		return 0;
 	event->goid = verdict.goid;
 	event->bytes = bytes;
+	event->stack = 0;
 	event->witnesses = verdict.witnesses;
 	event->request = request;
 	event->operation = verdict.operation;

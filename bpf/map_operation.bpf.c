@@ -19,20 +19,6 @@
 #include "window.bpf.h"
 #include "stack.bpf.h"
 
-/* Call sites whose whole stack was reported. */
-struct site_key {
-	__u64 caller;
-	__u32 target;
-	__u32 operation;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
-	__type(key, struct site_key);
-	__type(value, __u8);
-} sites SEC(".maps");
-
 /* What the registers hold at the entry of each function; signatures in docs/events.md. */
 struct operation {
 	__u64 map;
@@ -108,39 +94,12 @@ static __always_inline void foretell_rehash(struct operation *operation,
 		COUNT(counts->table_splits);
 }
 
-static __always_inline void report_stack_once(struct pt_regs *ctx, __u32 kind, __u32 index,
-					      __u64 caller, __u64 goid, __u64 fp)
-{
-	struct site_key key = { .caller = caller, .target = index, .operation = kind };
-	__u8 seen = 1;
-
-	if (bpf_map_lookup_elem(&sites, &key))
-		return;
-
-	struct site_stack_event *event =
-		EMIT_RESERVE(EVENT_KIND_SITE_STACK, struct site_stack_event, index);
-	struct user_registers registers = USER_REGISTERS(ctx);
-
-	if (!event)
-		return;
-	bpf_map_update_elem(&sites, &key, &seen, BPF_ANY);
-	event->caller = caller;
-	event->goid = goid;
-	event->operation = kind;
-	event->reserved = 0;
-	/* The function has no frame yet, so the chain starts at its caller's. */
-	copy_stack(registers.ip, caller, fp, event->stack);
-	EMIT_SUBMIT(event);
-}
-
 static __always_inline void report_operation(struct pt_regs *ctx, __u32 kind, __u32 index,
 					     const struct operation *operation,
 					     const struct window *window, bool on_stack)
 {
-	struct user_registers registers = USER_REGISTERS(ctx);
 	struct map_operation_event *event;
 
-	report_stack_once(ctx, kind, index, window->return_address, window->goid, registers.fp);
 	event = EMIT_RESERVE(EVENT_KIND_MAP_OPERATION, struct map_operation_event, index);
 	if (!event)
 		return;
@@ -149,24 +108,19 @@ static __always_inline void report_operation(struct pt_regs *ctx, __u32 kind, __
 	event->map_type = operation->map_type;
 	event->hint = operation->hint;
 	event->table = operation->table;
-	event->caller = window->return_address;
+	event->table_front = 0;
+	event->stack = 0;
 	event->stack_distance = window->stack_distance;
-	event->seed = 0;
-	event->used = 0;
+	event->header_distance = 0;
+	__builtin_memset(event->map_header, 0, sizeof(event->map_header));
 	event->operation = kind;
 	event->header_on_stack = on_stack;
 	event->is_return = 0;
-	event->log2_buckets = 0;
-	event->reserved[0] = event->reserved[1] = event->reserved[2] = 0;
-	if (operation->map) {
-		/* The first sixteen bytes of either header: swiss used and seed; classic count,
-		 * flags, B, noverflow and the 32-bit hash0 (runtime/map.go). */
-		__u64 front[2] = {};
-
-		bpf_probe_read_user(front, sizeof(front), (void *)operation->map);
-		event->used = front[0];
-		event->seed = front[1];
-	}
+	event->header_read = operation->map &&
+			     !bpf_probe_read_user(event->map_header, sizeof(event->map_header),
+						  (void *)operation->map);
+	event->table_read = 0;
+	event->reserved[0] = event->reserved[1] = 0;
 	EMIT_SUBMIT(event);
 }
 

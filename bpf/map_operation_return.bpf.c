@@ -39,7 +39,6 @@ int map_operation_return(struct pt_regs *ctx)
 			 sizeof(*event) - sizeof(event->header));
 	event->goid = window->goid;
 	event->map = GO_RESULT_1(ctx);
-	event->caller = window->return_address;
 	event->stack_distance = window->stack_distance;
 	event->operation = window->operation;
 	event->is_return = 1;

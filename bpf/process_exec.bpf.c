@@ -43,7 +43,8 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_b
 		return 0;
 	event->old_tid = old_tid;
 	event->reserved = 0;
-	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	event->path[0] = 0;
+	bpf_probe_read_kernel_str(event->path, sizeof(event->path), binary->filename);
 	EMIT_SUBMIT(event);
 	return 0;
 }

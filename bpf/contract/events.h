@@ -21,10 +21,14 @@
 #define CONTRACT_ASSERT(condition) _Static_assert(condition, #condition)
 #endif
 
-#define EVENT_ABI_VERSION 1
+#define EVENT_ABI_VERSION 2
 
 #define EVENT_STACK_FRAMES 64
 #define EVENT_PATH_BYTES 256
+#define EVENT_MAP_HEADER_WORDS 6 /* 48 bytes: swiss Map, hmap of all but noswissmap builds */
+#define EVENT_MESSAGE_BYTES 64
+#define EVENT_MISUSE_MAPS 4
+#define EVENT_MISUSE_WORDS 128
 
 enum event_kind {
 	EVENT_KIND_NONE = 0, /* never sent: zeroed memory must not look valid */
@@ -38,7 +42,8 @@ enum event_kind {
 	EVENT_KIND_SYSTEM_CALL_DETAIL = 8,
 	EVENT_KIND_SYSTEM_CALL_RESULT = 9,
 	EVENT_KIND_IO_URING_SUBMIT = 10,
-	EVENT_KIND_SITE_STACK = 11,
+	EVENT_KIND_STACK = 11,
+	EVENT_KIND_MAP_MISUSE = 12,
 	EVENT_KIND_COUNT,
 };
 
@@ -59,9 +64,9 @@ struct process_exec_event {
 	struct event_header header;
 	__u32 old_tid; /* the thread that called exec; differs from tgid when probes are lost by it */
 	__u32 reserved;
-	char comm[16];
+	char path[EVENT_PATH_BYTES]; /* as exec was given it; cut, and always terminated */
 };
-CONTRACT_ASSERT(sizeof(struct process_exec_event) == 48);
+CONTRACT_ASSERT(sizeof(struct process_exec_event) == 32 + 256);
 
 struct process_exit_event {
 	struct event_header header;
@@ -121,21 +126,24 @@ enum witness_flag {
 struct map_operation_event {
 	struct event_header header;
 	__u64 goid;
-	__u64 map;	      /* header address, 0 before it exists */
-	__u64 map_type;	      /* runtime type descriptor, 0 where the function is not told it */
-	__u64 hint;	      /* makemap, NewMap: the size hint; rehash, grow, split: slots before */
-	__u64 table;	      /* the swiss table, where the operation is on one */
-	__u64 caller;	      /* return address */
-	__u64 stack_distance; /* stack.hi - address of the return address */
-	__u64 seed;	      /* hash seed of the map, 0 where it has none yet */
-	__u64 used;	      /* entries in the map, as its header says */
-	__u16 operation;      /* enum map_operation */
+	__u64 map;	       /* header address, 0 before it exists */
+	__u64 map_type;	       /* runtime type descriptor, 0 where the function is not told it */
+	__u64 hint;	       /* makemap, NewMap: the size hint */
+	__u64 table;	       /* the swiss table, where the operation is on one */
+	__u64 table_front;     /* its first eight bytes: used, capacity, growthLeft, localDepth */
+	__u64 stack;	       /* id of a stack_event that was sent before; 0: not read */
+	__u64 stack_distance;  /* stack.hi - address of the return address */
+	__u64 header_distance; /* stack.hi - map, for a header on the stack */
+	/* The front of the map's header when the operation began; read says how it went. */
+	__u64 map_header[EVENT_MAP_HEADER_WORDS];
+	__u16 operation; /* enum map_operation */
 	__u8 header_on_stack;
-	__u8 is_return;	   /* sent from a return instruction: map is the result */
-	__u8 log2_buckets; /* classic: B before growth */
-	__u8 reserved[3];
+	__u8 is_return;	  /* sent from a return instruction: map is the result */
+	__u8 header_read; /* map_header is what stood there */
+	__u8 table_read;
+	__u8 reserved[2];
 };
-CONTRACT_ASSERT(sizeof(struct map_operation_event) == 104);
+CONTRACT_ASSERT(sizeof(struct map_operation_event) == 152);
 
 enum heap_request {
 	HEAP_REQUEST_NONE = 0,
@@ -147,11 +155,12 @@ struct heap_request_event {
 	struct event_header header;
 	__u64 goid;
 	__u64 bytes;
+	__u64 stack;	 /* of the goroutine, as in map_operation_event */
 	__u32 witnesses; /* enum witness_flag */
 	__u16 request;	 /* enum heap_request */
 	__u16 operation; /* of the open window */
 };
-CONTRACT_ASSERT(sizeof(struct heap_request_event) == 48);
+CONTRACT_ASSERT(sizeof(struct heap_request_event) == 56);
 
 /* What a system call is about. Refined by what its descriptor is. */
 enum call_class {
@@ -243,16 +252,50 @@ struct io_uring_submit_event {
 };
 CONTRACT_ASSERT(sizeof(struct io_uring_submit_event) == 72);
 
-/* The whole stack of a map operation, at the first sight of its call site. */
-struct site_stack_event {
+/*
+ * A stack, once for all events that have it. Interned: the id is a hash of the target and of
+ * all its addresses, and it is sent again when the kernel side had to forget it.
+ */
+struct stack_event {
 	struct event_header header;
-	__u64 caller;
-	__u64 goid;
-	__u32 operation;
-	__u32 reserved;
-	__u64 stack[EVENT_STACK_FRAMES];
+	__u64 id;
+	__u64 goid;			  /* of the first that had it */
+	__u64 frames[EVENT_STACK_FRAMES]; /* as in the process, innermost first, zero-terminated:
+					   * the probed instruction, then return addresses */
 };
-CONTRACT_ASSERT(sizeof(struct site_stack_event) == 48 + 512);
+CONTRACT_ASSERT(sizeof(struct stack_event) == 40 + 512);
+
+enum map_misuse {
+	MAP_MISUSE_NONE = 0,
+	MAP_MISUSE_CONCURRENT = 1, /* the runtime found two goroutines on one map, and ends the process */
+	MAP_MISUSE_NIL_MAP = 2,	   /* a panic, which the program may recover from */
+};
+
+/* What could be the header of the map: a word of the stack that points to one being written. */
+struct misuse_map {
+	__u64 address;
+	__u64 header[EVENT_MAP_HEADER_WORDS];
+};
+
+/*
+ * The runtime is about to report a misuse. All that may tell which map it was is here, since
+ * the process ends in a moment.
+ */
+struct map_misuse_event {
+	struct event_header header;
+	__u64 goid;
+	__u64 g;     /* address of the goroutine's descriptor */
+	__u64 stack; /* as in map_operation_event */
+	__u64 sp;
+	__u64 stack_hi;
+	char message[EVENT_MESSAGE_BYTES]; /* "concurrent map writes"; terminated */
+	struct misuse_map maps[EVENT_MISUSE_MAPS];
+	__u64 words[EVENT_MISUSE_WORDS]; /* of the stack, from sp up */
+	__u32 word_count;
+	__u16 misuse; /* enum map_misuse */
+	__u16 map_count;
+};
+CONTRACT_ASSERT(sizeof(struct map_misuse_event) == 64 + 64 + 4 * 56 + 1024 + 8);
 
 /* Per kind of event; both ends are counted. */
 struct event_stats {

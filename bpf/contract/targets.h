@@ -10,9 +10,9 @@
 #include "bpf/contract/events.h"
 
 /* How many processes one load of the programs can watch at once. */
-#define TARGETS_MAX 64
+#define TARGETS_MAX 256
 /* Power of two, several times TARGETS_MAX: an open-addressed table of tgid -> index. */
-#define TARGET_SLOTS 256
+#define TARGET_SLOTS 1024
 /* How far a tgid may lie from its first slot. User space refuses a target that does not fit. */
 #define TARGET_PROBES 8
 

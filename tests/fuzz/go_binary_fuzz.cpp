@@ -4,9 +4,9 @@
 #include <span>
 #include <vector>
 
-#include "binary/facts_json.h"
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
+#include "wire/facts_json.h"
 
 using namespace mapscope;
 

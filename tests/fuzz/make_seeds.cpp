@@ -4,11 +4,11 @@
 #include <span>
 #include <string>
 
-#include "binary/facts_json.h"
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
-#include "binary/wire.h"
 #include "support/synthetic_go.h"
+#include "wire/facts_json.h"
+#include "wire/source_json.h"
 
 using namespace mapscope;
 

@@ -3,8 +3,9 @@
 #include <cstdlib>
 #include <span>
 
-#include "binary/facts_json.h"
-#include "binary/wire.h"
+#include "wire/facts_json.h"
+#include "wire/message.h"
+#include "wire/source_json.h"
 
 using namespace mapscope;
 

@@ -6,8 +6,8 @@
 
 #include <sys/stat.h>
 
-#include "binary/facts_json.h"
-#include "binary/wire.h"
+#include "wire/facts_json.h"
+#include "wire/source_json.h"
 
 namespace mapscope {
 namespace {

@@ -17,10 +17,11 @@
 #include <unistd.h>
 
 #include "binary/confinement.h"
-#include "binary/facts_json.h"
 #include "binary/go_binary.h"
+#include "binary/parser_socket.h"
 #include "binary/read_facts.h"
-#include "binary/wire.h"
+#include "wire/facts_json.h"
+#include "wire/source_json.h"
 
 namespace mapscope {
 namespace {

@@ -23,7 +23,7 @@ struct ParserLimits {
 
 // The questions, as JSON: {"ask": "facts"} is answered by {"facts": {...}}, and
 // {"ask": "frames", "addresses": [1, 2]} by {"frames": [[...], [...]]}; both also by
-// {"error": [...]}. See wire.h and facts_json.h for what is inside.
+// {"error": [...]}. See parser_socket.h and wire/ for what is inside.
 class ParserProcess {
 public:
   // Forks, so it is to be called from a thread that lives as long as the result. Nothing has

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "binary/confined_parser.h"
-#include "binary/facts_json.h"
+#include "wire/facts_json.h"
 #include "commands/exit_status.h"
 #include "commands/messages.h"
 #include "report/inspect_text.h"

@@ -24,7 +24,7 @@ template <std::size_t Size> Result<> terminated(std::string_view field, const ch
   return {};
 }
 
-Result<> check(const process_exec_event &event) { return terminated("comm", event.comm); }
+Result<> check(const process_exec_event &event) { return terminated("path", event.path); }
 Result<> check(const process_exit_event &) { return {}; }
 Result<> check(const process_fork_event &) { return {}; }
 Result<> check(const image_entry_event &) { return {}; }
@@ -34,6 +34,8 @@ Result<> check(const map_operation_event &event) {
     return fail(Errc::malformed, "a map operation without its kind");
   TRY(in_range("operation", event.operation, MAP_OPERATION_COUNT));
   TRY(in_range("header_on_stack", event.header_on_stack, 2));
+  TRY(in_range("header_read", event.header_read, 2));
+  TRY(in_range("table_read", event.table_read, 2));
   return in_range("is_return", event.is_return, 2);
 }
 
@@ -72,8 +74,19 @@ Result<> check(const io_uring_submit_event &event) {
   return in_range("is_polled", event.is_polled, 2);
 }
 
-Result<> check(const site_stack_event &event) {
-  return in_range("operation", event.operation, MAP_OPERATION_COUNT);
+Result<> check(const stack_event &event) {
+  if (event.id == 0) [[unlikely]]
+    return fail(Errc::malformed, "a stack without its id");
+  return {};
+}
+
+Result<> check(const map_misuse_event &event) {
+  if (event.misuse == MAP_MISUSE_NONE) [[unlikely]]
+    return fail(Errc::malformed, "a misuse without its kind");
+  TRY(in_range("misuse", event.misuse, MAP_MISUSE_NIL_MAP + 1));
+  TRY(in_range("map_count", event.map_count, EVENT_MISUSE_MAPS + 1));
+  TRY(in_range("word_count", event.word_count, EVENT_MISUSE_WORDS + 1));
+  return terminated("message", event.message);
 }
 
 template <typename Body>
@@ -122,8 +135,10 @@ Result<Event> decode(std::span<const std::byte> record) {
     return decode_as<system_call_result_event>(record, header);
   case EVENT_KIND_IO_URING_SUBMIT:
     return decode_as<io_uring_submit_event>(record, header);
-  case EVENT_KIND_SITE_STACK:
-    return decode_as<site_stack_event>(record, header);
+  case EVENT_KIND_STACK:
+    return decode_as<stack_event>(record, header);
+  case EVENT_KIND_MAP_MISUSE:
+    return decode_as<map_misuse_event>(record, header);
   default:
     return fail(Errc::malformed, "an event of unknown kind {}", header.kind);
   }

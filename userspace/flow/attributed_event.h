@@ -44,6 +44,7 @@ struct AttributedCall {
   bool window_by_word = false;
   std::optional<std::uint64_t> goroutine; // absent: no goroutine, or not looked up
   std::optional<std::int64_t> result;     // absent: the call did not return, or was not waited for
+  std::optional<std::uint64_t> duration_ns; // from entry to return; present with `result`
   std::optional<std::string> path;
   bool path_is_argument = false; // else it is what the descriptor refers to
   // "creation", "growth", "prune", "clear", "copy", "write" or "delete".

@@ -11,10 +11,11 @@
 
 namespace mapscope {
 
-using EventBody = std::variant<process_exec_event, process_exit_event, process_fork_event,
-                               image_entry_event, map_operation_event, heap_request_event,
-                               system_call_event, system_call_detail_event,
-                               system_call_result_event, io_uring_submit_event, site_stack_event>;
+using EventBody =
+    std::variant<process_exec_event, process_exit_event, process_fork_event, image_entry_event,
+                 map_operation_event, heap_request_event, system_call_event,
+                 system_call_detail_event, system_call_result_event, io_uring_submit_event,
+                 stack_event, map_misuse_event>;
 
 struct Event {
   event_header header;

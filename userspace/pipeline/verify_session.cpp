@@ -84,7 +84,8 @@ private:
   void handle(const image_entry_event &event);
   void handle(const map_operation_event &) {}
   void handle(const heap_request_event &) {}
-  void handle(const site_stack_event &) {}
+  void handle(const stack_event &) {}
+  void handle(const map_misuse_event &) {}
   WatchedTarget *target_of(const event_header &header);
   template <typename Call> void handle_call(const event_header &header, const Call &call);
   void watch_new_image(pid_t pid, std::uint64_t exec_time_ns, std::uint16_t old_index);

@@ -32,6 +32,7 @@ TEST(IncludeDirectionTest, StagesMeetInPipelineAndCommands) {
 TEST(IncludeDirectionTest, FlowKnowsTheContractAndBaseKnowsNothing) {
   EXPECT_TRUE(include_violation("userspace/flow/event.h", "\"bpf/contract/events.h\"").empty());
   EXPECT_FALSE(include_violation("userspace/flow/event.h", "\"kernel/session.h\"").empty());
+  EXPECT_FALSE(include_violation("userspace/flow/event.h", "\"wire/message.h\"").empty());
   EXPECT_FALSE(include_violation("userspace/base/error.h", "\"flow/event.h\"").empty());
   EXPECT_FALSE(include_violation("userspace/base/error.h", "\"bpf/contract/events.h\"").empty());
 }

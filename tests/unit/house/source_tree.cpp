@@ -46,7 +46,10 @@ std::string wrong_project_header(std::string_view folder, std::string_view path)
     return path.starts_with("bpf/contract/") ? "" : "user space sees bpf/ through contract/ only";
   if (included == folder || included == "base" || included == "flow" || included == "skeletons")
     return {};
-  return fmt::format("{}/ may include base/, flow/ and itself; stages meet in pipeline/", folder);
+  if (included == "wire" && folder != "flow")
+    return {};
+  return fmt::format("{}/ may include base/, flow/, wire/ and itself; stages meet in pipeline/",
+                     folder);
 }
 
 std::string bpf_violation(std::string_view file, std::string_view include) {

@@ -1,5 +1,5 @@
 // One description of the fields (exchange), used in both directions.
-#include "binary/facts_json.h"
+#include "wire/facts_json.h"
 
 #include <algorithm>
 #include <charconv>

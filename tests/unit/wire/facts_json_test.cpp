@@ -1,5 +1,5 @@
 // Facts survive JSON, and nothing else does.
-#include "binary/facts_json.h"
+#include "wire/facts_json.h"
 
 #include <gtest/gtest.h>
 
