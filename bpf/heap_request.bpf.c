@@ -12,8 +12,43 @@
 #include "settings.bpf.h"
 #include "emit.bpf.h"
 #include "witness.bpf.h"
+#include "stack.bpf.h"
 
 #define GO_PAGE_BYTES 8192 /* runtime/malloc.go, pageSize */
+
+/*
+ * The probed function, and then the frames of the goroutine that it works for. The frames
+ * between, on the system stack, are the heap's own business.
+ */
+static __always_inline __u64 stack_of(struct pt_regs *ctx, __u32 index,
+				      const struct goroutine *goroutine)
+{
+	struct user_registers registers = USER_REGISTERS(ctx);
+	struct user_stack stack = {
+		.ip = registers.ip,
+		.second = LINK_REGISTER(ctx),
+		.sp = registers.sp,
+		.fp = registers.fp,
+		.hi = ~0ULL,
+		.target = index,
+		.top_may_be_frame = !LINK_REGISTER(ctx),
+	};
+
+	if (goroutine->flags & (WITNESS_SYSTEM_STACK | WITNESS_OTHER_SWITCH)) {
+		/* What stands at systemstack_switch is in none of the user's functions; what
+		 * morestack interrupted may be. */
+		stack.second = goroutine->flags & WITNESS_OTHER_SWITCH ? goroutine->frameless_pc
+								      : 0;
+		stack.top_may_be_frame = 1;
+		stack.sp = goroutine->sp;
+		stack.fp = goroutine->fp;
+	}
+	if (goroutine->stack_hi) {
+		stack.lo = goroutine->stack_lo;
+		stack.hi = goroutine->stack_hi;
+	}
+	return intern_stack(&stack, goroutine->goid);
+}
 
 SEC("uprobe")
 int heap_request(struct pt_regs *ctx)
@@ -49,9 +84,10 @@ int heap_request(struct pt_regs *ctx)
 		__sync_fetch_and_add(&counts->large_allocation_bytes[inside & 1], bytes);
 		COUNT(counts->large_allocation_count[inside & 1]);
 	}
-	if (!mapscope_settings.emit_operations)
+	if (!mapscope_settings.emit_operations || bytes < mapscope_settings.min_bytes)
 		return 0;
 
+	__u64 stack = stack_of(ctx, index, &goroutine);
 	struct heap_request_event *event =
 		EMIT_RESERVE(EVENT_KIND_HEAP_REQUEST, struct heap_request_event, index);
 
@@ -59,7 +95,7 @@ int heap_request(struct pt_regs *ctx)
 		return 0;
 	event->goid = verdict.goid;
 	event->bytes = bytes;
-	event->stack = 0;
+	event->stack = stack;
 	event->witnesses = verdict.witnesses;
 	event->request = request;
 	event->operation = verdict.operation;

@@ -18,6 +18,7 @@
 #include "emit.bpf.h"
 #include "window.bpf.h"
 #include "stack.bpf.h"
+#include "map_header.bpf.h"
 
 /* What the registers hold at the entry of each function; signatures in docs/events.md. */
 struct operation {
@@ -25,9 +26,11 @@ struct operation {
 	__u64 map_type;
 	__u64 hint;
 	__u64 table;
+	__u64 table_front;
+	__u8 table_read;
 };
 
-static __always_inline void read_arguments(__u32 kind, struct pt_regs *ctx,
+static __always_inline void read_arguments(__u32 kind, bool is_swiss, struct pt_regs *ctx,
 					   struct operation *operation)
 {
 	__u64 first = GO_ARGUMENT_1(ctx), second = GO_ARGUMENT_2(ctx), third = GO_ARGUMENT_3(ctx);
@@ -44,10 +47,14 @@ static __always_inline void read_arguments(__u32 kind, struct pt_regs *ctx,
 		operation->hint = second;
 		operation->map = third;
 		break;
-	case MAP_OPERATION_HASH_GROW: /* hashGrow(t, h), mapclear(t, h), growWork(t, h, bucket) */
+	case MAP_OPERATION_HASH_GROW: /* hashGrow(t, h), growWork(t, h, bucket) */
 	case MAP_OPERATION_GROW_WORK:
 		operation->map_type = first;
 		operation->map = second;
+		break;
+	case MAP_OPERATION_CLEAR: /* mapclear(t, h), (*Map).Clear(m; t) */
+		operation->map_type = is_swiss ? second : first;
+		operation->map = is_swiss ? first : second;
 		break;
 	case MAP_OPERATION_CLONE: /* (m; t) */
 	case MAP_OPERATION_GROW_TO_SMALL:
@@ -70,58 +77,107 @@ static __always_inline void read_arguments(__u32 kind, struct pt_regs *ctx,
 	}
 }
 
-/* The front of a swiss table (internal/runtime/maps/table.go): used, capacity. */
-struct table_front {
-	__u16 used;
-	__u16 capacity;
-};
+/* The front of a swiss table: used, capacity, ... (internal/runtime/maps/table.go, Go 1.24). */
+#define TABLE_CAPACITY(front) ((__u16)((front) >> 16))
 #define TABLE_SLOTS_MAX 1024 /* maxTableCapacity */
+
+static __always_inline void read_table(struct operation *operation)
+{
+	operation->table_read = !bpf_probe_read_user(
+		&operation->table_front, sizeof(operation->table_front), (void *)operation->table);
+}
 
 /* rehash doubles a table, or splits one that is as large as tables get. */
 static __always_inline void foretell_rehash(struct operation *operation,
 					    struct target_counts *counts)
 {
-	struct table_front front = {};
+	__u16 capacity = TABLE_CAPACITY(operation->table_front);
 
-	if (bpf_probe_read_user(&front, sizeof(front), (void *)operation->table)) {
+	if (!operation->table_read) {
 		COUNT(counts->lost[LOSS_WINDOW_UNREADABLE]);
 		return;
 	}
-	operation->hint = front.capacity;
-	if (front.capacity <= TABLE_SLOTS_MAX / 2)
+	operation->hint = capacity;
+	if (capacity <= TABLE_SLOTS_MAX / 2)
 		COUNT(counts->table_grows);
 	else
 		COUNT(counts->table_splits);
 }
 
-static __always_inline void report_operation(struct pt_regs *ctx, __u32 kind, __u32 index,
-					     const struct operation *operation,
-					     const struct window *window, bool on_stack)
+/* Who does it: the front of its g, and where its stack stands. */
+struct caller {
+	__u64 goid;
+	__u64 stack_id;
+	struct user_stack stack;
+};
+
+static __always_inline void report_operation(__u32 kind, const struct operation *operation,
+					     const struct caller *caller)
 {
+	const struct user_stack *stack = &caller->stack;
 	struct map_operation_event *event;
 
-	event = EMIT_RESERVE(EVENT_KIND_MAP_OPERATION, struct map_operation_event, index);
+	event = EMIT_RESERVE(EVENT_KIND_MAP_OPERATION, struct map_operation_event, stack->target);
 	if (!event)
 		return;
-	event->goid = window->goid;
+	event->goid = caller->goid;
 	event->map = operation->map;
 	event->map_type = operation->map_type;
 	event->hint = operation->hint;
 	event->table = operation->table;
-	event->table_front = 0;
-	event->stack = 0;
-	event->stack_distance = window->stack_distance;
-	event->header_distance = 0;
-	__builtin_memset(event->map_header, 0, sizeof(event->map_header));
+	event->table_front = operation->table_front;
+	event->stack = caller->stack_id;
+	event->stack_distance = stack->hi - stack->sp;
 	event->operation = kind;
-	event->header_on_stack = on_stack;
+	event->header_on_stack = operation->map - stack->lo < stack->hi - stack->lo;
+	event->header_distance = event->header_on_stack ? stack->hi - operation->map : 0;
 	event->is_return = 0;
-	event->header_read = operation->map &&
-			     !bpf_probe_read_user(event->map_header, sizeof(event->map_header),
-						  (void *)operation->map);
-	event->table_read = 0;
+	event->table_read = operation->table_read;
 	event->reserved[0] = event->reserved[1] = 0;
+	read_map_header(event);
 	EMIT_SUBMIT(event);
+}
+
+/* Notes that the goroutine is in the operation now. */
+static __always_inline void open_window(struct pt_regs *ctx, __u32 kind, __u64 map,
+					const struct caller *caller, struct target_counts *counts)
+{
+	struct window window = {
+		.stack_distance = caller->stack.hi - caller->stack.sp,
+		.return_address = LINK_REGISTER(ctx) ? LINK_REGISTER(ctx) : caller->stack.top,
+		.goid = caller->goid,
+		.map = map,
+		.operation = kind,
+		.open = 1,
+	};
+	struct user_registers registers = USER_REGISTERS(ctx);
+	__u32 tgid = mapscope_targets[caller->stack.target & (TARGETS_MAX - 1)].tgid;
+
+	if (!window.return_address &&
+	    bpf_probe_read_user(&window.return_address, sizeof(window.return_address),
+				(void *)registers.sp))
+		COUNT(counts->lost[LOSS_WINDOW_UNREADABLE]);
+	else if (window_open(registers.g, tgid, &window))
+		COUNT(counts->lost[LOSS_WINDOW_TABLE_FULL]);
+}
+
+static __always_inline bool read_caller(struct pt_regs *ctx, const struct target *target,
+					struct caller *caller)
+{
+	struct user_registers registers = USER_REGISTERS(ctx);
+	__u64 words[G_WORDS];
+
+	if (bpf_probe_read_user(words, sizeof(words), (void *)registers.g) ||
+	    !g_field(words, target->g_goid, &caller->goid))
+		return false;
+	caller->stack.ip = registers.ip;
+	caller->stack.second = LINK_REGISTER(ctx);
+	caller->stack.top_may_be_frame = !LINK_REGISTER(ctx);
+	caller->stack.sp = registers.sp;
+	caller->stack.fp = registers.fp;
+	caller->stack.lo = words[0];
+	caller->stack.hi = words[1];
+	return true;
 }
 
 SEC("uprobe")
@@ -132,9 +188,8 @@ int map_operation(struct pt_regs *ctx)
 	__u32 index = PROBE_TARGET(cookie);
 	struct target *target = &mapscope_targets[index & (TARGETS_MAX - 1)];
 	struct target_counts *counts = counts_of(index);
-	struct user_registers registers = USER_REGISTERS(ctx);
 	struct operation operation = {};
-	__u64 words[G_WORDS];
+	struct caller caller = { .stack.target = index };
 
 	if (!counts || kind >= MAP_OPERATION_COUNT)
 		return 0;
@@ -144,38 +199,27 @@ int map_operation(struct pt_regs *ctx)
 	COUNT(counts->operations[kind]);
 	if (!target->goroutine_seen)
 		target->goroutine_seen = 1;
-	read_arguments(kind, ctx, &operation);
+	read_arguments(kind, target->flags & TARGET_SWISS, ctx, &operation);
+
+	bool emits = mapscope_settings.emit_operations && passes_map_filter(operation.map);
+
+	if (kind == MAP_OPERATION_REHASH || (emits && operation.table))
+		read_table(&operation);
 	if (kind == MAP_OPERATION_REHASH)
 		foretell_rehash(&operation, counts);
 	if (!mapscope_settings.use_windows && !mapscope_settings.emit_operations)
 		return 0;
-
-	struct window window = { .map = operation.map, .operation = kind, .open = 1 };
-
-	if (bpf_probe_read_user(words, sizeof(words), (void *)registers.g) ||
-	    !g_field(words, target->g_goid, &window.goid)) {
+	if (!read_caller(ctx, target, &caller)) {
 		COUNT(counts->lost[LOSS_WINDOW_UNREADABLE]);
 		return 0;
 	}
-#if defined(__TARGET_ARCH_arm64)
-	window.return_address = ctx->regs[30];
-#else
-	if (bpf_probe_read_user(&window.return_address, sizeof(window.return_address),
-				(void *)registers.sp)) {
-		COUNT(counts->lost[LOSS_WINDOW_UNREADABLE]);
-		return 0;
-	}
-#endif
-	window.stack_distance = words[1] - registers.sp;
-
-	bool on_stack = operation.map - words[0] < words[1] - words[0];
-
-	if (on_stack)
+	if (operation.map - caller.stack.lo < caller.stack.hi - caller.stack.lo)
 		COUNT(counts->operations_on_stack[kind]);
-	if (mapscope_settings.use_windows && PROBE_OPENS_WINDOW(cookie) &&
-	    window_open(registers.g, target->tgid, &window))
-		COUNT(counts->lost[LOSS_WINDOW_TABLE_FULL]);
-	if (mapscope_settings.emit_operations)
-		report_operation(ctx, kind, index, &operation, &window, on_stack);
+	if (emits)
+		caller.stack_id = intern_stack(&caller.stack, caller.goid);
+	if (mapscope_settings.use_windows && PROBE_OPENS_WINDOW(cookie))
+		open_window(ctx, kind, operation.map, &caller, counts);
+	if (emits)
+		report_operation(kind, &operation, &caller);
 	return 0;
 }

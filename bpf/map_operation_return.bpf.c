@@ -14,6 +14,14 @@
 #include "settings.bpf.h"
 #include "emit.bpf.h"
 #include "window.bpf.h"
+#include "map_header.bpf.h"
+
+/* The functions whose result is a map; the register of the others holds anything. */
+static __always_inline bool makes_map(__u32 operation)
+{
+	return operation == MAP_OPERATION_MAKE_SMALL || operation == MAP_OPERATION_MAKE ||
+	       operation == MAP_OPERATION_NEW_MAP || operation == MAP_OPERATION_CLONE;
+}
 
 SEC("uprobe")
 int map_operation_return(struct pt_regs *ctx)
@@ -27,7 +35,14 @@ int map_operation_return(struct pt_regs *ctx)
 	if (!window || window->operation != PROBE_SUBJECT(cookie))
 		return 0;
 	window_close(window, registers.g);
-	if (!mapscope_settings.emit_operations)
+
+	__u64 result = GO_RESULT_1(ctx);
+
+	barrier_var(result); /* loaded here, from a constant place of the context */
+
+	__u64 map = makes_map(window->operation) ? result : window->map;
+
+	if (!mapscope_settings.emit_operations || !passes_map_filter(map))
 		return 0;
 
 	struct map_operation_event *event =
@@ -38,10 +53,11 @@ int map_operation_return(struct pt_regs *ctx)
 	__builtin_memset((void *)event + sizeof(event->header), 0,
 			 sizeof(*event) - sizeof(event->header));
 	event->goid = window->goid;
-	event->map = GO_RESULT_1(ctx);
+	event->map = map;
 	event->stack_distance = window->stack_distance;
 	event->operation = window->operation;
 	event->is_return = 1;
+	read_map_header(event);
 	EMIT_SUBMIT(event);
 	return 0;
 }

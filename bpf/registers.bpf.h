@@ -35,6 +35,9 @@ struct user_registers {
 #define THREAD_POINTER(task) ((task)->thread.fsbase)
 /* jbe jumps with the carry or the zero flag set. */
 #define STACK_CHECK_FAILS(from) ((from)->flags & 0x41)
+/* Where the return address is when a function has no frame yet: the word at sp. */
+#define LINK_REGISTER(from) 0
+#define FRAME_BELOW_SP 0 /* of a function's frame record, in bytes */
 #define CALL_RT_SIGRETURN 15
 #define CALL_GETTID 186
 
@@ -60,6 +63,8 @@ struct user_registers {
 /* b.ls jumps with the carry flag clear or the zero flag set. */
 #define STACK_CHECK_FAILS(from) \
 	(!((from)->pstate & (1 << 29)) || (from)->pstate & (1 << 30))
+#define LINK_REGISTER(from) ((from)->regs[30])
+#define FRAME_BELOW_SP 8
 #define CALL_RT_SIGRETURN 139
 #define CALL_GETTID 178
 

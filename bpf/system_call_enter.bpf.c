@@ -152,17 +152,23 @@ __weak __noinline int report_detail(const struct call *call, const struct verdic
 	struct system_call_detail_event *event =
 		EMIT_RESERVE(EVENT_KIND_SYSTEM_CALL_DETAIL, struct system_call_detail_event,
 			     call->index);
-	__u64 missing = 0, caller = 0, fp = registers.fp;
+	struct user_stack stack = {
+		.ip = registers.ip,
+		.fp = registers.fp,
+		.hi = ~0ULL,
+		.target = call->index,
+	};
+	__u64 missing = 0;
 
 	if (!event)
 		return 0;
 	fill_call(&event->call, call, verdict, regs);
 	__builtin_memset(event->reserved, 0, sizeof(event->reserved));
 	if (in_range(&target->text, registers.ip - target->load_bias))
-		caller = stub_caller(target, &registers);
+		stack.second = stub_caller(target, &registers);
 	else if (goroutine_fp) /* C code need not keep frame pointers */
-		fp = goroutine_fp;
-	copy_stack(registers.ip, caller, fp, event->stack);
+		stack.fp = goroutine_fp;
+	copy_stack(&stack, event->stack);
 	write_path(event, call, &missing);
 	note_pending(call, event->call.header.time_ns, missing);
 	EMIT_SUBMIT(event);

@@ -13,7 +13,7 @@ struct mapscope_settings {
 	__u8 classify_outside;	/* look at the descriptor of calls outside map operations too */
 	__u8 emit_call_samples; /* how many file calls outside to show as examples, a target */
 	__u8 emit_memory_calls; /* a record for each memory call */
-	__u8 watch_every_exec;	/* tell the exec and exit of every process, not only of targets */
+	__u8 watch_every_exec;	/* tell the exec of every process, not only of targets */
 	__u8 reserved[2];
 	/* Filters of trace: what does not pass is counted like everything, and not sent. */
 	__u64 only_map;	 /* header address; 0: all */

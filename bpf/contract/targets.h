@@ -36,6 +36,7 @@ enum target_flag {
 	TARGET_FOLLOW = 1 << 4,	      /* children and what they exec are wanted too */
 	TARGET_GO = 1 << 5,	      /* the layout below is filled in; unset: only calls are counted */
 	TARGET_AWAITS_EXEC = 1 << 6,  /* still the tracer's own child: nothing of it counts yet */
+	TARGET_SWISS = 1 << 7,	      /* its maps are those of Go 1.24: what Clear is told differs */
 };
 
 /*
@@ -77,6 +78,8 @@ struct target {
 	__u32 g_m;
 	__u32 m_curg;	      /* in runtime.m */
 	__u32 goroutine_seen; /* one has run; user space sets it for a process that runs already */
+	__u32 generation;     /* counts the owners of this place: ids of stacks are never shared */
+	__u32 reserved;
 };
 
 /* One place of the open-addressed table; tgid 0 ends a chain, a freed one does not. */

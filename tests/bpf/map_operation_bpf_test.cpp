@@ -103,8 +103,8 @@ TEST_F(MapOperationBpfTest, TellsArgumentsGoroutineAndCaller) {
   EXPECT_EQ(operations[0].map_type, 0x1111u);
   EXPECT_EQ(operations[0].hint, 100u);
   EXPECT_EQ(operations[0].goid, kGoroutine);
-  EXPECT_EQ(operations[0].caller, address_of(fake_after_map_call));
   EXPECT_EQ(operations[0].header_on_stack, 0);
+  EXPECT_EQ(operations[0].header_read, 0); // no map yet
   EXPECT_EQ(tracer_->counts(index_).operations[MAP_OPERATION_NEW_MAP], 1u);
 }
 
@@ -136,12 +136,13 @@ TEST_F(MapOperationBpfTest, KnowsAHeaderOnTheGoroutinesStack) {
   auto operations = events_of<map_operation_event>();
   ASSERT_EQ(operations.size(), 1u);
   EXPECT_EQ(operations[0].header_on_stack, 1);
-  EXPECT_EQ(operations[0].used, 5u);
-  EXPECT_EQ(operations[0].seed, 0xfeedu);
+  EXPECT_EQ(operations[0].header_read, 1);
+  EXPECT_EQ(operations[0].map_header[0], 5u);
+  EXPECT_EQ(operations[0].map_header[1], 0xfeedu);
   EXPECT_EQ(tracer_->counts(index_).operations_on_stack[MAP_OPERATION_GROW_TO_TABLE], 1u);
 }
 
-TEST_F(MapOperationBpfTest, TheFirstSightOfASiteComesWithItsStack) {
+TEST_F(MapOperationBpfTest, AStackIsSentOnceAndBeforeWhatNamesIt) {
   start(
       [] {
         for (int i = 0; i < 3; ++i)
@@ -151,10 +152,15 @@ TEST_F(MapOperationBpfTest, TheFirstSightOfASiteComesWithItsStack) {
   probe_map_function(MAP_OPERATION_MAKE_SMALL);
   child_->run();
 
-  auto stacks = events_of<site_stack_event>();
-  ASSERT_EQ(stacks.size(), 1u);
-  EXPECT_EQ(stacks[0].stack[0], address_of(fake_map_function));
-  EXPECT_EQ(stacks[0].stack[1], address_of(fake_after_map_call));
+  std::vector<Event> all = events();
+  ASSERT_EQ(all.size(), 4u);
+  const auto &stack = std::get<stack_event>(all[0].body);
+  EXPECT_EQ(stack.goid, kGoroutine);
+  EXPECT_EQ(stack.frames[0], address_of(fake_map_function));
+  EXPECT_EQ(stack.frames[1], address_of(fake_after_map_call));
+  EXPECT_EQ(stack.frames[2], 0u); // above the user code is no Go code
+  for (int i = 1; i <= 3; ++i)
+    EXPECT_EQ(std::get<map_operation_event>(all[i].body).stack, stack.id);
 }
 
 // {used, capacity} of a swiss table.
@@ -244,7 +250,7 @@ TEST_F(MapOperationBpfTest, AReturnProbeClosesTheWindowAndTellsTheResult) {
   ASSERT_EQ(operations.size(), 2u);
   EXPECT_EQ(operations[1].is_return, 1);
   EXPECT_EQ(operations[1].map, 0xabcu);
-  EXPECT_EQ(operations[1].caller, operations[0].caller);
+  EXPECT_EQ(operations[1].stack, 0u);
 }
 
 TEST_F(MapOperationBpfTest, OnTheSystemStackTheGoroutinesFramesAreWalked) {

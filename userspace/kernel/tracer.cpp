@@ -71,6 +71,7 @@ struct Tracer::State {
   const Drain *handler = nullptr; // while drain() runs
   std::uint32_t targets_max = 0;
   std::array<bool, TARGETS_MAX> taken{};
+  std::uint32_t generations = 0; // targets so far
   bool sees_io_uring = false;
 
   // Words of a per-CPU array's element, one value of the struct after the other.
@@ -169,6 +170,7 @@ Result<std::uint32_t> Tracer::add_target(pid_t pid, const target &settings) {
   }
   bss.mapscope_targets[index] = settings;
   bss.mapscope_targets[index].tgid = tgid;
+  bss.mapscope_targets[index].generation = ++state_->generations;
   bss.mapscope_samples_shown[index] = 0;
   state_->clear_counts(index);
   for (std::uint32_t probe = 0; probe < TARGET_PROBES; ++probe) {
