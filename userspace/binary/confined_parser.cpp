@@ -7,12 +7,13 @@
 #include <sys/stat.h>
 
 #include "wire/facts_json.h"
+#include "wire/map_type_json.h"
 #include "wire/source_json.h"
 
 namespace mapscope {
 namespace {
 
-// About 10 MB of remembered frames.
+// About 10 MB of remembered frames, and no more of map types.
 constexpr std::size_t kRememberedMax = 65'536;
 constexpr std::size_t kAddressesPerQuestion = 1024;
 constexpr std::size_t kKnownFilesMax = 4096;
@@ -30,39 +31,63 @@ Result<std::unique_ptr<ConfinedBinary>> ConfinedBinary::open(Fd file, std::strin
   return std::unique_ptr<ConfinedBinary>{new ConfinedBinary{std::move(parser), std::move(facts)}};
 }
 
+ConfinedBinary::ConfinedBinary(ParserProcess parser, BinaryFacts facts)
+    : parser_(std::move(parser)), facts_(std::move(facts)), frames_{"frames", frames_from_json, {}},
+      map_types_{"map_types", map_types_from_json, {}},
+      map_types_at_calls_{"map_types_at_calls", map_types_from_json, {}} {}
+
 Result<std::vector<SourceFrames>> ConfinedBinary::symbolize(std::span<const ElfAddress> addresses) {
-  if (remembered_.size() > kRememberedMax)
-    remembered_.clear();
+  return answer(frames_, addresses);
+}
+
+Result<std::vector<std::optional<MapType>>>
+ConfinedBinary::map_types(std::span<const ElfAddress> descriptors) {
+  return answer(map_types_, descriptors);
+}
+
+Result<std::vector<std::optional<MapType>>>
+ConfinedBinary::map_types_at_calls(std::span<const ElfAddress> return_addresses) {
+  return answer(map_types_at_calls_, return_addresses);
+}
+
+template <typename Answer>
+Result<std::vector<Answer>> ConfinedBinary::answer(Question<Answer> &question,
+                                                   std::span<const ElfAddress> addresses) {
+  if (question.remembered.size() > kRememberedMax)
+    question.remembered.clear();
   std::vector<ElfAddress> unknown;
-  std::ranges::copy_if(addresses, std::back_inserter(unknown),
-                       [&](ElfAddress address) { return !remembered_.contains(address.value); });
+  std::ranges::copy_if(addresses, std::back_inserter(unknown), [&](ElfAddress address) {
+    return !question.remembered.contains(address.value);
+  });
   std::ranges::sort(unknown);
   unknown.erase(std::ranges::unique(unknown).begin(), unknown.end());
   for (std::span rest{unknown}; !rest.empty();) {
     const auto batch = rest.first(std::min(rest.size(), kAddressesPerQuestion));
-    TRY(look_up(batch));
+    TRY(look_up(question, batch));
     rest = rest.subspan(batch.size());
   }
-  std::vector<SourceFrames> answers;
+  std::vector<Answer> answers;
   answers.reserve(addresses.size());
   for (ElfAddress address : addresses)
-    answers.push_back(remembered_.at(address.value));
+    answers.push_back(question.remembered.at(address.value));
   return answers;
 }
 
-Result<> ConfinedBinary::look_up(std::span<const ElfAddress> addresses) {
+template <typename Answer>
+Result<> ConfinedBinary::look_up(Question<Answer> &question,
+                                 std::span<const ElfAddress> addresses) {
   nlohmann::json numbers = nlohmann::json::array();
   for (ElfAddress address : addresses)
     numbers.push_back(address.value);
-  const auto reply = TRY(parser_.ask({{"ask", "frames"}, {"addresses", std::move(numbers)}}));
-  if (!reply.is_object() || !reply.contains("frames"))
+  const auto reply = TRY(parser_.ask({{"ask", question.ask}, {"addresses", std::move(numbers)}}));
+  if (!reply.is_object() || !reply.contains(question.ask))
     return fail(Errc::malformed, "{}: its parser did not answer what it was asked", facts_.path);
-  auto answers = TRY_WHILE(frames_from_json(reply["frames"]), "{}", facts_.path);
+  auto answers = TRY_WHILE(question.read(reply[question.ask]), "{}", facts_.path);
   if (answers.size() != addresses.size())
     return fail(Errc::malformed, "{}: {} answers for {} addresses", facts_.path, answers.size(),
                 addresses.size());
   for (std::size_t i = 0; i < answers.size(); ++i)
-    remembered_.insert_or_assign(addresses[i].value, std::move(answers[i]));
+    question.remembered.insert_or_assign(addresses[i].value, std::move(answers[i]));
   return {};
 }
 

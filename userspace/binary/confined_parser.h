@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -16,13 +17,14 @@
 #include "base/handle.h"
 #include "binary/parser_process.h"
 #include "flow/binary_facts.h"
+#include "flow/map_type.h"
 #include "flow/source.h"
 
 namespace mapscope {
 
 // One executable, parsed in a child process. Used from one thread at a time, and opened from
 // one that lives as long (see ParserProcess::start).
-class ConfinedBinary final : public Symbolizer {
+class ConfinedBinary final : public BinaryNames {
 public:
   // `path` is for messages. Errors: unsupported or malformed (a binary that mapscope can't
   // read, or one that its parser died of), not_found (not a Go program), system.
@@ -33,17 +35,32 @@ public:
 
   // Answers are remembered. Errors: as the parser's end; then later calls fail too.
   Result<std::vector<SourceFrames>> symbolize(std::span<const ElfAddress> addresses) override;
+  Result<std::vector<std::optional<MapType>>>
+  map_types(std::span<const ElfAddress> descriptors) override;
+  Result<std::vector<std::optional<MapType>>>
+  map_types_at_calls(std::span<const ElfAddress> return_addresses) override;
 
 private:
-  ConfinedBinary(ParserProcess parser, BinaryFacts facts)
-      : parser_(std::move(parser)), facts_(std::move(facts)) {}
+  ConfinedBinary(ParserProcess parser, BinaryFacts facts);
 
-  // Asks for what is not remembered yet, and remembers it.
-  Result<> look_up(std::span<const ElfAddress> addresses);
+  // One kind of question: how it is put, how its answers are read, and those of before.
+  template <typename Answer> struct Question {
+    const char *ask; // the answers have the same name in the reply
+    Result<std::vector<Answer>> (*read)(const nlohmann::json &);
+    std::unordered_map<std::uint64_t, Answer> remembered; // by address
+  };
+
+  template <typename Answer>
+  Result<std::vector<Answer>> answer(Question<Answer> &question,
+                                     std::span<const ElfAddress> addresses);
+  // Asks the parser about each address once, and remembers what it says.
+  template <typename Answer>
+  Result<> look_up(Question<Answer> &question, std::span<const ElfAddress> addresses);
 
   ParserProcess parser_;
   BinaryFacts facts_;
-  std::unordered_map<std::uint64_t, SourceFrames> remembered_; // by address
+  Question<SourceFrames> frames_;
+  Question<std::optional<MapType>> map_types_, map_types_at_calls_;
 };
 
 // One ConfinedBinary for each file, however many processes run it; and one look at each file

@@ -1,7 +1,9 @@
 // The one place that knows Capstone.
 #include "binary/instruction_decoder.h"
 
+#include <algorithm>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include <capstone/capstone.h>
@@ -53,6 +55,33 @@ private:
   std::unique_ptr<cs_insn, Free> instruction_;
 };
 
+// Any part of RAX or R0. A write that Capstone does not know of would make an argument out of a
+// stale value, so an operand counts unless it is known to be read only.
+bool is_first_argument(Machine machine, unsigned reg) {
+  if (machine == Machine::arm64)
+    return reg == ARM64_REG_X0 || reg == ARM64_REG_W0;
+  return reg == X86_REG_RAX || reg == X86_REG_EAX || reg == X86_REG_AX || reg == X86_REG_AL ||
+         reg == X86_REG_AH;
+}
+
+bool sets_first_argument(Machine machine, const cs_insn &insn) {
+  const auto may_set = [&](const auto &operand, auto register_type) {
+    return operand.type == register_type && is_first_argument(machine, operand.reg) &&
+           operand.access != CS_AC_READ;
+  };
+  const std::span implicit{insn.detail->regs_write, insn.detail->regs_write_count};
+  if (std::ranges::any_of(implicit, [&](auto reg) { return is_first_argument(machine, reg); }))
+    return true;
+  if (machine == Machine::amd64) {
+    const cs_x86 &x86 = insn.detail->x86;
+    return std::ranges::any_of(std::span{x86.operands, x86.op_count},
+                               [&](const auto &op) { return may_set(op, X86_OP_REG); });
+  }
+  const cs_arm64 &arm64 = insn.detail->arm64;
+  return std::ranges::any_of(std::span{arm64.operands, arm64.op_count},
+                             [&](const auto &op) { return may_set(op, ARM64_OP_REG); });
+}
+
 std::optional<ElfAddress> direct_target(const cs_x86 &detail) {
   if (detail.op_count == 0 || detail.operands[0].type != X86_OP_IMM)
     return std::nullopt;
@@ -82,6 +111,7 @@ void describe_amd64(const Disassembler &disassembler, const cs_insn &insn, Instr
     }
     break;
   case X86_INS_JMP:
+    described.kind = InstructionKind::indirect_jump;
     branch(InstructionKind::jump, true);
     break;
   case X86_INS_CALL:
@@ -99,7 +129,7 @@ void describe_amd64(const Disassembler &disassembler, const cs_insn &insn, Instr
     described.emulated = insn.size == 1;
     break;
   case X86_INS_LEA:
-    if (detail.operands[1].mem.base == X86_REG_RIP) {
+    if (detail.operands[1].mem.base == X86_REG_RIP && detail.operands[0].size == 8) {
       described.kind = InstructionKind::address;
       described.target = ElfAddress{described.end().value +
                                     static_cast<std::uint64_t>(detail.operands[1].mem.disp)};
@@ -138,6 +168,9 @@ void describe_arm64(const cs_insn &insn, PageInRegister &last, Instruction &desc
                ? InstructionKind::jump
                : InstructionKind::conditional_jump,
            0);
+    break;
+  case ARM64_INS_BR:
+    described.kind = InstructionKind::indirect_jump;
     break;
   case ARM64_INS_BL:
     branch(InstructionKind::call, 0);
@@ -192,6 +225,7 @@ Result<std::vector<Instruction>> decode(const Code &code, std::size_t count_max)
     const cs_insn *insn = disassembler.decode_at(code, offset);
     if (insn != nullptr) {
       described.size_bytes = static_cast<std::uint8_t>(insn->size);
+      described.sets_first_argument = sets_first_argument(code.machine, *insn);
       if (code.machine == Machine::amd64)
         describe_amd64(disassembler, *insn, described);
       else

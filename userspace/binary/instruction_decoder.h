@@ -1,4 +1,5 @@
-// Machine code as a sequence of instructions, with just what placing a probe asks of each.
+// Machine code as a sequence of instructions, with just what placing a probe and finding the
+// arguments of a call ask of each.
 //
 // Decoding a function from its first byte is exact for Go code: jump tables lie in read-only
 // data, and padding is int3. Bytes that are no instruction are an error on amd64, where all
@@ -32,6 +33,7 @@ enum class InstructionKind {
   jump,             // to a fixed place
   conditional_jump, // to a fixed place
   call,             // of a fixed place
+  indirect_jump,    // to where a register or memory says: a switch, or a call in tail position
   ret,
   address, // computes an address from the program counter: lea on amd64, adrp with add on arm64
   literal, // loads data that lies between the instructions (arm64)
@@ -45,6 +47,9 @@ struct Instruction {
   // The kernel executes it itself when a probe sits on it, without a single step: 15 times
   // cheaper in a virtual machine.
   bool emulated = false;
+  // Leaves something else in the register of a Go call's first argument, RAX or R0, or may do so.
+  // An `address` leaves its target there whole.
+  bool sets_first_argument = false;
   std::optional<ElfAddress> target; // of jumps and calls; the address of `address` and `literal`
 
   ElfAddress end() const { return {address.value + size_bytes}; }

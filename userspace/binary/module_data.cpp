@@ -19,16 +19,24 @@ constexpr std::uint64_t kEndOfTextSlack = 16;
 // Size of .go.module in Go 1.26; smaller from 1.27 on, which dropped typelinks and itablinks.
 constexpr std::uint64_t kSizeInGo126 = 0x250;
 
-// Where moduledata.gofunc lies; absent in 1.17, whose funcdata are pointers. A development
-// version says nothing of its age, so the size of the structure decides.
-std::optional<std::uint64_t> function_data_offset(const ElfFile &elf, GoVersion version) {
-  if (version.minor == 0) {
-    const ElfSection *section = elf.find_section(".go.module");
-    return section != nullptr && section->range.size_bytes < kSizeInGo126 ? 344 : 320;
-  }
+bool is_from_1_27(const ElfFile &elf, GoVersion version) {
+  if (version.minor != 0)
+    return version.minor >= 27;
+  const ElfSection *section = elf.find_section(".go.module");
+  return section != nullptr && section->range.size_bytes < kSizeInGo126;
+}
+
+struct Offsets {
+  std::optional<std::uint64_t> function_data; // gofunc; absent in 1.17, whose funcdata are pointers
+  std::uint64_t types, end_of_types;
+};
+
+Offsets offsets_in(GoVersion version, bool from_1_27) {
   if (version.minor == 17)
-    return std::nullopt;
-  return version.minor <= 19 ? 304 : version.minor <= 26 ? 320 : 344;
+    return {std::nullopt, 280, 288};
+  if (version.minor == 18 || version.minor == 19)
+    return {304, 280, 288};
+  return from_1_27 ? Offsets{344, 296, 312} : Offsets{320, 296, 304};
 }
 
 Result<ModuleData> read_module_data(const ElfFile &elf, ElfAddress address, ElfAddress pclntab,
@@ -46,9 +54,16 @@ Result<ModuleData> read_module_data(const ElfFile &elf, ElfAddress address, ElfA
                     .pclntab = pclntab,
                     .text = {{text}, end_of_text - text},
                     .functions = {{min_pc}, max_pc - min_pc},
-                    .function_data = {}};
-  if (auto offset = function_data_offset(elf, version))
-    result.function_data = {TRY(module.read_at<std::uint64_t>(*offset))};
+                    .function_data = {},
+                    .types = {},
+                    .is_from_1_27 = is_from_1_27(elf, version)};
+  const Offsets offsets = offsets_in(version, result.is_from_1_27);
+  if (offsets.function_data)
+    result.function_data = {TRY(module.read_at<std::uint64_t>(*offsets.function_data))};
+  const auto types = TRY(module.read_at<std::uint64_t>(offsets.types));
+  const auto end_of_types = TRY(module.read_at<std::uint64_t>(offsets.end_of_types));
+  if (types < end_of_types)
+    result.types = {{types}, end_of_types - types};
   return result;
 }
 

@@ -16,11 +16,15 @@ struct ModuleData {
   ElfRange text;            // runtime.text to runtime.etext
   ElfRange functions;       // first function of pclntab to the end of the last
   ElfAddress function_data; // base of funcdata offsets (moduledata.gofunc); 0 in Go 1.17
+  ElfRange types;           // type descriptors and their names; empty where it makes no sense
+  // Go 1.27 or newer, which moved much in this structure and in type descriptors. Told by the
+  // version, and by the size of .go.module for a development version, which says nothing.
+  bool is_from_1_27 = false;
 };
 
 // The module data that points to the pclntab header at `pclntab`: the section .go.module
 // (Go 1.26 on), the symbol, or else the one place in writable data that holds such a pointer
-// and a plausible structure behind it. `version` picks the offset of gofunc.
+// and a plausible structure behind it. `version` picks the offsets of gofunc and types.
 //
 // Errors: not_found.
 // Go source: runtime/symtab.go, type moduledata.

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -18,9 +19,12 @@
 
 #include "binary/confinement.h"
 #include "binary/go_binary.h"
+#include "binary/map_calls.h"
+#include "binary/map_types.h"
 #include "binary/parser_socket.h"
 #include "binary/read_facts.h"
 #include "wire/facts_json.h"
+#include "wire/map_type_json.h"
 #include "wire/source_json.h"
 
 namespace mapscope {
@@ -37,12 +41,38 @@ Result<std::span<const std::byte>> map_file(const Fd &file, std::uint64_t size_b
   return std::span{static_cast<const std::byte *>(bytes), size_bytes};
 }
 
+// Of the instruction in front of each return address; see BinaryNames.
+std::vector<std::optional<MapType>> map_types_at_calls(const GoBinary &binary,
+                                                       std::span<const ElfAddress> addresses) {
+  const MapTypeReader reader{binary};
+  std::vector<std::optional<MapType>> types;
+  for (ElfAddress address : addresses) {
+    const auto descriptor = map_type_passed_at(binary, address);
+    types.push_back(descriptor ? reader.read(*descriptor) : std::nullopt);
+  }
+  return types;
+}
+
+std::vector<std::optional<MapType>> map_types(const GoBinary &binary,
+                                              std::span<const ElfAddress> addresses) {
+  const MapTypeReader reader{binary};
+  std::vector<std::optional<MapType>> types;
+  for (ElfAddress address : addresses)
+    types.push_back(reader.read(address));
+  return types;
+}
+
 Result<Json> answer(const GoBinary &binary, const Json &question) {
-  if (question.at("ask") == "facts")
+  const Json &what = question.at("ask");
+  if (what == "facts")
     return Json{{"facts", facts_to_json(TRY(read_facts(binary)))}};
   std::vector<ElfAddress> addresses;
   for (const Json &address : question.at("addresses"))
     addresses.push_back({address.get<std::uint64_t>()});
+  if (what == "map_types")
+    return Json{{"map_types", map_types_to_json(map_types(binary, addresses))}};
+  if (what == "map_types_at_calls")
+    return Json{{"map_types_at_calls", map_types_to_json(map_types_at_calls(binary, addresses))}};
   return Json{{"frames", frames_to_json(binary.symbolize(addresses))}};
 }
 

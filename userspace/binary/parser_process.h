@@ -22,8 +22,9 @@ struct ParserLimits {
 };
 
 // The questions, as JSON: {"ask": "facts"} is answered by {"facts": {...}}, and
-// {"ask": "frames", "addresses": [1, 2]} by {"frames": [[...], [...]]}; both also by
-// {"error": [...]}. See parser_socket.h and wire/ for what is inside.
+// {"ask": "frames", "addresses": [1, 2]} by {"frames": [[...], [...]]}, one answer per address.
+// "map_types" and "map_types_at_calls" are put as "frames" is. Any answer can be
+// {"error": [...]} instead. See parser_socket.h and wire/ for what is inside.
 class ParserProcess {
 public:
   // Forks, so it is to be called from a thread that lives as long as the result. Nothing has

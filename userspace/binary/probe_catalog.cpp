@@ -108,6 +108,13 @@ constexpr std::string_view kWriters[] = {
     "internal/runtime/maps.(*table).clone",
 };
 
+// Go source: cmd/compile/internal/typecheck/_builtin/runtime.go.
+constexpr std::string_view kTypeFirst[] = {
+    "runtime.makemap",      "runtime.makemap64", "runtime.mapassign*",  "runtime.mapaccess*",
+    "runtime.mapdelete*",   "runtime.mapclear",  "runtime.mapiterinit",
+    "runtime.mapIterStart", // swiss
+};
+
 constexpr std::string_view kFrontEnds[] = {
     "reflect.makemap",
     "reflect.mapassign*",
@@ -163,6 +170,8 @@ std::span<const std::string_view> syscall6_functions() { return kSyscall6; }
 
 bool is_map_writer(std::string_view function) { return matches_any(function, kWriters); }
 bool is_map_front_end(std::string_view function) { return matches_any(function, kFrontEnds); }
+
+bool takes_map_type_first(std::string_view function) { return matches_any(function, kTypeFirst); }
 
 bool is_runtime_package(std::string_view package) { return matches_any(package, kRuntimePackages); }
 

@@ -46,6 +46,9 @@ bool is_map_writer(std::string_view function);
 // Bodies in package runtime that reach map functions for other packages.
 bool is_map_front_end(std::string_view function);
 
+// Its first argument is the descriptor of the map's type, and the compiler calls it.
+bool takes_map_type_first(std::string_view function);
+
 // The runtime or a package below it, which the linker puts in front of all others.
 // Go source: cmd/internal/objabi/pkgspecial.go and, until 1.21, path.go.
 bool is_runtime_package(std::string_view package);

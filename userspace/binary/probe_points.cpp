@@ -57,19 +57,6 @@ std::optional<ProbePoint> find_probe_point(const GoBinary &binary, std::string_v
   return std::nullopt;
 }
 
-// Experiments and vendors change versions, so what counts is what was linked.
-MapImplementation map_implementation(const GoBinary &binary) {
-  auto any_of = [&](auto predicate) { return std::ranges::any_of(binary.functions(), predicate); };
-  if (any_of([](const FunctionView &function) {
-        return function.name.starts_with("internal/runtime/maps.(*Map).");
-      }))
-    return MapImplementation::swiss;
-  bool classic = any_of([](const FunctionView &function) {
-    return function.name == "runtime.hashGrow" || function.name.starts_with("runtime.mapassign");
-  });
-  return classic ? MapImplementation::classic : MapImplementation::none;
-}
-
 void find_operations(const GoBinary &binary, BinaryFacts &facts) {
   for (const OperationFunction &known : operation_functions(facts.map_implementation))
     if (auto point = find_probe_point(binary, known.function, facts))
@@ -169,7 +156,7 @@ Result<> find_goroutine_pointer(const GoBinary &binary, BinaryFacts &facts) {
 } // namespace
 
 Result<> fill_probe_points(const GoBinary &binary, BinaryFacts &facts) {
-  facts.map_implementation = map_implementation(binary);
+  facts.map_implementation = find_map_implementation(binary);
   find_operations(binary, facts);
   find_inlined_copies(binary, facts);
   probe_makemap_for_new_map(binary, facts);

@@ -71,6 +71,18 @@ ElfRange find_runtime_text(const GoBinary &binary) {
   return text;
 }
 
+MapImplementation find_map_implementation(const GoBinary &binary) {
+  auto any_of = [&](auto predicate) { return std::ranges::any_of(binary.functions(), predicate); };
+  if (any_of([](const FunctionView &function) {
+        return function.name.starts_with("internal/runtime/maps.(*Map).");
+      }))
+    return MapImplementation::swiss;
+  bool classic = any_of([](const FunctionView &function) {
+    return function.name == "runtime.hashGrow" || function.name.starts_with("runtime.mapassign");
+  });
+  return classic ? MapImplementation::classic : MapImplementation::none;
+}
+
 std::vector<FunctionRange> find_map_functions(const GoBinary &binary) {
   std::vector<FunctionRange> functions;
   for (const FunctionView &function : binary.functions())

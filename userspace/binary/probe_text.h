@@ -14,6 +14,9 @@ namespace mapscope {
 // declare (reflect.makemap) counts as the runtime's, since its body is there.
 ElfRange find_runtime_text(const GoBinary &binary);
 
+// Experiments and vendors change versions, so what counts is what was linked.
+MapImplementation find_map_implementation(const GoBinary &binary);
+
 // Every function that creates, grows, clears, copies, writes or deletes, in address order.
 std::vector<FunctionRange> find_map_functions(const GoBinary &binary);
 

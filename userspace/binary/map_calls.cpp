@@ -1,0 +1,101 @@
+// Following one register through straight code, and forgetting it wherever code may join.
+#include "binary/map_calls.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+#include "binary/instruction_decoder.h"
+#include "binary/probe_catalog.h"
+
+namespace mapscope {
+namespace {
+
+using Addresses = std::unordered_set<std::uint64_t>;
+
+// Go passed arguments on the stack on arm64 until 1.17.
+bool passes_in_registers(const GoBinary &binary) {
+  const GoVersion version = binary.build_info().toolchain.version;
+  return binary.elf().machine() == Machine::amd64 || version.minor == 0 || version.minor >= 18;
+}
+
+bool calls_with_map_type(const GoBinary &binary, const Instruction &call) {
+  if (call.kind != InstructionKind::call)
+    return false;
+  const auto callee = binary.function_at(*call.target);
+  return callee && callee->range.start == *call.target && takes_map_type_first(callee->name);
+}
+
+// What may be a table of places to jump to: all that lie in the function, from its start on.
+void add_jump_table(const GoBinary &binary, const ElfRange &function, ElfAddress table,
+                    Addresses &targets) {
+  for (;; table.value += sizeof(std::uint64_t)) {
+    const auto entry = binary.elf().read_pointer(table);
+    if (!entry || !function.contains({*entry}))
+      return;
+    targets.insert(*entry);
+  }
+}
+
+// Every place in the function that is not only come to from the instruction in front of it.
+Addresses find_joins(const GoBinary &binary, const Code &function,
+                     std::span<const Instruction> instructions) {
+  Addresses joins;
+  bool has_tables = false;
+  for (const Instruction &instruction : instructions) {
+    has_tables |= instruction.kind == InstructionKind::indirect_jump;
+    if (instruction.kind == InstructionKind::jump ||
+        instruction.kind == InstructionKind::conditional_jump)
+      joins.insert(instruction.target->value);
+  }
+  if (has_tables)
+    for (const Instruction &instruction : instructions)
+      if (instruction.kind == InstructionKind::address)
+        add_jump_table(binary, function.range(), *instruction.target, joins);
+  return joins;
+}
+
+bool leaves_block(const Instruction &instruction) {
+  switch (instruction.kind) {
+  case InstructionKind::jump:
+  case InstructionKind::indirect_jump:
+  case InstructionKind::call: // which may change every register
+  case InstructionKind::ret:
+    return true;
+  default:
+    return false;
+  }
+}
+
+} // namespace
+
+std::optional<ElfAddress> map_type_passed_at(const GoBinary &binary, ElfAddress return_address) {
+  const auto function = binary.function_at({return_address.value - 1});
+  if (!function || !passes_in_registers(binary))
+    return std::nullopt;
+  const auto bytes = binary.code(function->range);
+  if (!bytes)
+    return std::nullopt;
+  const Code code{binary.elf().machine(), function->range.start, *bytes};
+  const auto instructions = decode(code);
+  if (!instructions)
+    return std::nullopt;
+  const auto call = std::ranges::find(*instructions, return_address, &Instruction::end);
+  if (call == instructions->end() || !calls_with_map_type(binary, *call))
+    return std::nullopt;
+
+  const Addresses joins = find_joins(binary, code, *instructions);
+  std::optional<ElfAddress> argument;
+  for (auto at = instructions->begin();; ++at) {
+    if (joins.contains(at->address.value))
+      argument.reset();
+    if (at == call)
+      return argument;
+    if (at->sets_first_argument || leaves_block(*at))
+      argument = at->kind == InstructionKind::address ? at->target : std::nullopt;
+  }
+}
+
+} // namespace mapscope
