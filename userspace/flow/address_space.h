@@ -1,0 +1,45 @@
+// The bytes of one address space, read in bulk: of a live process, and later of a core file or of a
+// snapshot. Implemented by memory/; used by heap/ and others, which must not know which it is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/error.h"
+
+namespace mapscope {
+
+// One range that is wanted, and whether it came.
+struct MemoryRead {
+  ProcessAddress address;
+  std::span<std::byte> into;
+  bool is_read = false; // all of `into` is filled; false: what it holds means nothing
+};
+
+struct Mapping {
+  ProcessAddress start;
+  std::uint64_t size_bytes = 0;
+  bool is_readable = false, is_writable = false, is_executable = false;
+  std::uint64_t file_offset = 0;       // of a file's mapping
+  std::uint64_t device = 0, inode = 0; // 0: no file behind it
+  std::string name;                    // path, "[heap]", "[anon: Go: heap]"; empty: none
+};
+
+class AddressSpace {
+public:
+  virtual ~AddressSpace() = default;
+
+  // Reads what can be read, and says of each range whether it was. A live process changes while
+  // it is read, and nothing holds it still. An error means that nothing can be read any more:
+  // gone (the process ended), denied, system.
+  virtual Result<> read(std::span<MemoryRead> reads) = 0;
+
+  // In the order of addresses, as they are now.
+  virtual Result<std::vector<Mapping>> mappings() = 0;
+};
+
+} // namespace mapscope
