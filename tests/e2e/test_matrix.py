@@ -10,7 +10,7 @@ import harness
 MODES = ["plain", "stripped", "pie", "cgo"]
 # In every mode. The rest differ from these in what the maps hold, which no mode changes.
 IN_ALL_MODES = [["create"], ["stack"], ["growth", "-n", "100000"], ["quiet"], ["watchercache", "-n", "3000"]]
-IN_PLAIN_MODE = [["zerocap"], ["strings"], ["pointers"], ["bigelems"], ["deletes"], ["clear"], ["rangedelete"], ["clone"],
+IN_PLAIN_MODE = [["zerocap"], ["strings"], ["pointers"], ["bigelems"], ["storm"], ["deletes"], ["clear"], ["rangedelete"], ["clone"],
                  ["syncmap"], ["nilwrite"], ["promlabels"], ["ttlcache"], ["ttlcache", "-shrink"]]
 
 

@@ -20,7 +20,7 @@ FUNCTIONS = {
 # These call the swiss function of the same row.
 OUTER = {"runtime.makemap", "runtime.mapclear"}
 
-PROGRAMS = ["create", "stack", "growth", "zerocap", "strings", "pointers", "bigelems", "deletes", "clear", "rangedelete",
+PROGRAMS = ["create", "stack", "growth", "zerocap", "strings", "pointers", "bigelems", "storm", "deletes", "clear", "rangedelete",
             "clone", "syncmap", "nilwrite", "watchercache", "promlabels", "ttlcache", "quiet"]
 ARGUMENTS = {"growth": ["-n", "100000"], "ttlcache": ["-shrink"]}
 

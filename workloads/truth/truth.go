@@ -57,6 +57,7 @@ type Phase struct {
 	FileCalls int // system calls on files that the program made itself: at least these are outside
 	unknown   bool
 	notes     []byte
+	sites     []*Site
 }
 
 // Unknown says that this program cannot know its counts under this Go version: they are null.
@@ -133,6 +134,7 @@ func (p *Phase) json() []byte {
 	line = append(line, `,"file_calls_outside_min":`...)
 	line = strconv.AppendInt(line, int64(p.FileCalls), 10)
 	line = append(line, p.notes...)
+	line = p.appendSites(line)
 	return append(line, "}\n"...)
 }
 
