@@ -1,0 +1,45 @@
+// Items into chunks, and chunks into a file.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include <zstd.h>
+
+#include "base/error.h"
+#include "base/handle.h"
+#include "recording/archive.h"
+#include "recording/format.h"
+
+namespace mapscope {
+
+class ChunkWriter {
+public:
+  // Writes the header of the file. Errors: as write(2).
+  static Result<ChunkWriter> create(Fd file);
+
+  // Cheap: the bytes are copied, and every kChunkBytes compressed and written. The body has
+  // kItemBytesMax at most. After a failure nothing is kept any more, see status().
+  void add(ItemKind kind, std::span<const std::byte> body);
+
+  // Closes the chunk, so that what was added is in the file. Compresses harder than full chunks
+  // are: what is closed before it is full came slowly.
+  void flush();
+
+  // The first failure.
+  const Result<> &status() const { return status_; }
+
+private:
+  explicit ChunkWriter(Fd file);
+  void close_chunk(int level);
+  Result<> write_chunk(int level);
+
+  Fd file_;
+  Handle<ZSTD_CCtx, ZSTD_freeCCtx> compressor_;
+  Bytes plain_;
+  Bytes stored_; // with room for the header in front
+  std::uint32_t number_ = 0;
+  Result<> status_;
+};
+
+} // namespace mapscope

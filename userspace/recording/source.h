@@ -1,0 +1,39 @@
+// Where the bytes of a recording come from: a file, or memory in tests.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/error.h"
+#include "base/handle.h"
+#include "recording/archive.h"
+
+namespace mapscope {
+
+class RecordingSource {
+public:
+  explicit RecordingSource(std::span<const std::byte> bytes)
+      : bytes_(bytes), size_bytes_(bytes.size()) {}
+
+  // What the file holds now; what is appended later is not looked at. Not mapped into memory,
+  // since a file that somebody truncates would end us. Errors: unsupported (no regular file).
+  static Result<RecordingSource> open(Fd file);
+
+  std::uint64_t size_bytes() const { return size_bytes_; }
+
+  // [offset, offset + length), which has to be in the file; to be used before the next call.
+  // Errors: as read(2), and malformed when the file has become shorter.
+  Result<std::span<const std::byte>> read(std::uint64_t offset, std::size_t length);
+
+private:
+  RecordingSource(Fd file, std::uint64_t size_bytes)
+      : file_(std::move(file)), size_bytes_(size_bytes) {}
+
+  Fd file_;                          // none: the bytes are in memory
+  std::span<const std::byte> bytes_; // in memory
+  std::uint64_t size_bytes_ = 0;
+  Bytes buffer_;
+};
+
+} // namespace mapscope
