@@ -56,3 +56,5 @@ static __always_inline void *emit_reserve(enum event_kind kind, __u16 size_bytes
  * (docs/performance.md), and it would be the target that pays.
  */
 #define EMIT_SUBMIT(event) bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP)
+/* For what can't wait: a reader at the ring's descriptor wakes at once. */
+#define EMIT_SUBMIT_NOW(event) bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP)

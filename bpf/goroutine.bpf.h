@@ -51,6 +51,7 @@ static __always_inline bool g_field(const __u64 *words, __u32 offset, __u64 *val
 {
 	__u32 index = offset / 8;
 
+	barrier_var(index); /* clang would compare the offset, and the verifier not see the bound */
 	if (index >= G_WORDS)
 		return false;
 	*value = words[index];

@@ -12,7 +12,7 @@
 #include "settings.bpf.h"
 #include "emit.bpf.h"
 #include "witness.bpf.h"
-#include "stack.bpf.h"
+#include "caller.bpf.h"
 
 #define GO_PAGE_BYTES 8192 /* runtime/malloc.go, pageSize */
 
@@ -23,22 +23,14 @@
 static __always_inline __u64 stack_of(struct pt_regs *ctx, __u32 index,
 				      const struct goroutine *goroutine)
 {
-	struct user_registers registers = USER_REGISTERS(ctx);
-	struct user_stack stack = {
-		.ip = registers.ip,
-		.second = LINK_REGISTER(ctx),
-		.sp = registers.sp,
-		.fp = registers.fp,
-		.hi = ~0ULL,
-		.target = index,
-		.top_may_be_frame = !LINK_REGISTER(ctx),
-	};
+	struct user_stack stack = {};
 
+	stack_at_entry(ctx, index, &stack);
 	if (goroutine->flags & (WITNESS_SYSTEM_STACK | WITNESS_OTHER_SWITCH)) {
 		/* What stands at systemstack_switch is in none of the user's functions; what
 		 * morestack interrupted may be. */
 		stack.second = goroutine->flags & WITNESS_OTHER_SWITCH ? goroutine->frameless_pc
-								      : 0;
+								       : 0;
 		stack.top_may_be_frame = 1;
 		stack.sp = goroutine->sp;
 		stack.fp = goroutine->fp;

@@ -17,7 +17,7 @@
 #include "settings.bpf.h"
 #include "emit.bpf.h"
 #include "window.bpf.h"
-#include "stack.bpf.h"
+#include "caller.bpf.h"
 #include "map_header.bpf.h"
 
 /* What the registers hold at the entry of each function; signatures in docs/events.md. */
@@ -104,13 +104,6 @@ static __always_inline void foretell_rehash(struct operation *operation,
 		COUNT(counts->table_splits);
 }
 
-/* Who does it: the front of its g, and where its stack stands. */
-struct caller {
-	__u64 goid;
-	__u64 stack_id;
-	struct user_stack stack;
-};
-
 static __always_inline void report_operation(__u32 kind, const struct operation *operation,
 					     const struct caller *caller)
 {
@@ -150,34 +143,14 @@ static __always_inline void open_window(struct pt_regs *ctx, __u32 kind, __u64 m
 		.operation = kind,
 		.open = 1,
 	};
-	struct user_registers registers = USER_REGISTERS(ctx);
 	__u32 tgid = mapscope_targets[caller->stack.target & (TARGETS_MAX - 1)].tgid;
 
 	if (!window.return_address &&
 	    bpf_probe_read_user(&window.return_address, sizeof(window.return_address),
-				(void *)registers.sp))
+				(void *)caller->stack.sp))
 		COUNT(counts->lost[LOSS_WINDOW_UNREADABLE]);
-	else if (window_open(registers.g, tgid, &window))
+	else if (window_open(caller->g, tgid, &window))
 		COUNT(counts->lost[LOSS_WINDOW_TABLE_FULL]);
-}
-
-static __always_inline bool read_caller(struct pt_regs *ctx, const struct target *target,
-					struct caller *caller)
-{
-	struct user_registers registers = USER_REGISTERS(ctx);
-	__u64 words[G_WORDS];
-
-	if (bpf_probe_read_user(words, sizeof(words), (void *)registers.g) ||
-	    !g_field(words, target->g_goid, &caller->goid))
-		return false;
-	caller->stack.ip = registers.ip;
-	caller->stack.second = LINK_REGISTER(ctx);
-	caller->stack.top_may_be_frame = !LINK_REGISTER(ctx);
-	caller->stack.sp = registers.sp;
-	caller->stack.fp = registers.fp;
-	caller->stack.lo = words[0];
-	caller->stack.hi = words[1];
-	return true;
 }
 
 SEC("uprobe")
@@ -189,7 +162,8 @@ int map_operation(struct pt_regs *ctx)
 	struct target *target = &mapscope_targets[index & (TARGETS_MAX - 1)];
 	struct target_counts *counts = counts_of(index);
 	struct operation operation = {};
-	struct caller caller = { .stack.target = index };
+	struct user_registers registers = USER_REGISTERS(ctx);
+	struct caller caller = {};
 
 	if (!counts || kind >= MAP_OPERATION_COUNT)
 		return 0;
@@ -209,7 +183,8 @@ int map_operation(struct pt_regs *ctx)
 		foretell_rehash(&operation, counts);
 	if (!mapscope_settings.use_windows && !mapscope_settings.emit_operations)
 		return 0;
-	if (!read_caller(ctx, target, &caller)) {
+	stack_at_entry(ctx, index, &caller.stack);
+	if (find_caller(registers.g, &caller)) {
 		COUNT(counts->lost[LOSS_WINDOW_UNREADABLE]);
 		return 0;
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A watched process, or a child of one, runs another program now.
+ * A watched process, or a child of one, runs another program now; or any process does,
+ * where new Go programs are waited for.
  *
  * The tracepoint fires after the point of no return and before the first instruction of
  * the new image. For a target, what was known of the old image is void at once. The
@@ -31,7 +32,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_b
 			target->flags &= ~TARGET_AWAITS_EXEC;
 		else
 			target->flags &= ~TARGET_GO;
-	} else if (!bpf_map_lookup_elem(&followed, &tgid)) {
+	} else if (!mapscope_settings.watch_every_exec && !bpf_map_lookup_elem(&followed, &tgid)) {
 		return 0;
 	}
 

@@ -42,6 +42,9 @@ int BPF_PROG(process_exit, struct task_struct *task)
 		return 0;
 	event->exit_code = task->exit_code;
 	event->reserved = 0;
-	EMIT_SUBMIT(event);
+	if (index != NO_TARGET)
+		EMIT_SUBMIT_NOW(event); /* nothing pays for this one: its process is gone */
+	else
+		EMIT_SUBMIT(event);
 	return 0;
 }

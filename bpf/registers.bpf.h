@@ -35,9 +35,29 @@ struct user_registers {
 #define THREAD_POINTER(task) ((task)->thread.fsbase)
 /* jbe jumps with the carry or the zero flag set. */
 #define STACK_CHECK_FAILS(from) ((from)->flags & 0x41)
+/* Those that a function's caller may have left something in. */
+#define OTHER_REGISTER_COUNT 11
+#define OTHER_REGISTERS(from, out) \
+	do { \
+		(out)[0] = (from)->cx; \
+		(out)[1] = (from)->di; \
+		(out)[2] = (from)->si; \
+		(out)[3] = (from)->r8; \
+		(out)[4] = (from)->r9; \
+		(out)[5] = (from)->r10; \
+		(out)[6] = (from)->r11; \
+		(out)[7] = (from)->dx; \
+		(out)[8] = (from)->r12; \
+		(out)[9] = (from)->r13; \
+		(out)[10] = (from)->r15; \
+	} while (0)
 /* Where the return address is when a function has no frame yet: the word at sp. */
 #define LINK_REGISTER(from) 0
 #define FRAME_BELOW_SP 0 /* of a function's frame record, in bytes */
+#define CALL_MMAP 9
+#define CALL_MUNMAP 11
+#define CALL_MREMAP 25
+#define CALL_MADVISE 28
 #define CALL_RT_SIGRETURN 15
 #define CALL_GETTID 186
 
@@ -63,8 +83,17 @@ struct user_registers {
 /* b.ls jumps with the carry flag clear or the zero flag set. */
 #define STACK_CHECK_FAILS(from) \
 	(!((from)->pstate & (1 << 29)) || (from)->pstate & (1 << 30))
+#define OTHER_REGISTER_COUNT 16
+#define OTHER_REGISTERS(from, out) \
+	do { \
+		_Pragma("unroll") for (int i = 0; i < 16; i++)(out)[i] = (from)->regs[2 + i]; \
+	} while (0)
 #define LINK_REGISTER(from) ((from)->regs[30])
 #define FRAME_BELOW_SP 8
+#define CALL_MMAP 222
+#define CALL_MUNMAP 215
+#define CALL_MREMAP 216
+#define CALL_MADVISE 233
 #define CALL_RT_SIGRETURN 139
 #define CALL_GETTID 178
 

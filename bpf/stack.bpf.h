@@ -28,6 +28,11 @@ struct stack_scratch {
 	__u32 count; /* of frames; 0: nothing could be read */
 	__u64 id;
 	__u64 frames[EVENT_STACK_FRAMES];
+	__u64 fp; /* of the next frame */
+	__u64 lo; /* of the goroutine's stack */
+	__u64 hi;
+	struct pc_range text; /* as in the process */
+	__u64 may_stray;
 	__u64 chunk_start; /* its address in the process */
 	__u64 frames_end;  /* distance from chunk_start below which a frame was read as a whole */
 	__u64 chunk[CHUNK_WORDS + 1];
@@ -61,14 +66,9 @@ struct user_stack {
 	__u32 top_may_be_frame; /* sp may be that of a function that has no frame (yet) */
 };
 
+/* What bpf_loop hands on has to lie on the stack, where room is scarce. */
 struct frame_walk {
 	struct stack_scratch *scratch;
-	__u64 fp;
-	__u64 lo;
-	__u64 hi;
-	__u64 text_start;
-	__u64 text_bytes;
-	__u32 may_stray;
 };
 
 static __always_inline struct stack_scratch *scratch_at(__u32 slot)
@@ -101,10 +101,9 @@ static __always_inline void add_frame(struct stack_scratch *scratch, __u64 pc)
 }
 
 /* Reads the stack from `at` up, or the one frame there where the rest is not present. */
-static __always_inline bool read_chunk(const struct frame_walk *walk, __u64 at)
+static __always_inline bool read_chunk(struct stack_scratch *scratch, __u64 at)
 {
-	struct stack_scratch *scratch = walk->scratch;
-	__u64 bytes = walk->hi - at; /* huge where `at` is outside */
+	__u64 bytes = scratch->hi - at; /* huge where `at` is outside */
 
 	if (bytes > CHUNK_BYTES)
 		bytes = CHUNK_BYTES;
@@ -121,14 +120,14 @@ static __always_inline bool read_chunk(const struct frame_walk *walk, __u64 at)
 static long copy_frame(__u32 depth, struct frame_walk *walk)
 {
 	struct stack_scratch *scratch = walk->scratch;
-	__u64 offset = walk->fp - scratch->chunk_start;
+	__u64 fp = scratch->fp, offset = fp - scratch->chunk_start;
 
-	if (walk->fp & 7)
+	if (fp & 7)
 		return 1;
 	if (offset >= scratch->frames_end) {
-		bool strays = walk->fp - walk->lo >= walk->hi - walk->lo;
+		bool strays = fp - scratch->lo >= scratch->hi - scratch->lo;
 
-		if ((strays && !walk->may_stray) || !read_chunk(walk, walk->fp) ||
+		if ((strays && !scratch->may_stray) || !read_chunk(scratch, fp) ||
 		    !scratch->frames_end)
 			return 1;
 		offset = 0;
@@ -138,12 +137,12 @@ static long copy_frame(__u32 depth, struct frame_walk *walk)
 	__u64 saved_fp = scratch->chunk[word];
 	__u64 pc = scratch->chunk[word + 1];
 
-	if (pc - walk->text_start >= walk->text_bytes) /* goexit has none above; C, or no frame */
+	if (!in_range(&scratch->text, pc)) /* C code, or no frame at all */
 		return 1;
 	add_frame(scratch, pc);
-	if (saved_fp == 0 || saved_fp == walk->fp)
+	if (saved_fp == 0 || saved_fp == fp)
 		return 1;
-	walk->fp = saved_fp;
+	scratch->fp = saved_fp;
 	return 0;
 }
 
@@ -151,33 +150,31 @@ static long copy_frame(__u32 depth, struct frame_walk *walk)
 __weak __noinline int walk_stack(__u32 slot, struct user_stack *from)
 {
 	struct stack_scratch *scratch = scratch_at(slot);
+	struct frame_walk walk = { .scratch = scratch };
 
 	if (!scratch || !from)
 		return 0;
 
 	const struct target *target = &mapscope_targets[from->target & (TARGETS_MAX - 1)];
-	struct frame_walk walk = {
-		.scratch = scratch,
-		.fp = from->fp,
-		.lo = from->lo,
-		.hi = from->hi,
-		.text_start = target->text.start + target->load_bias,
-		.text_bytes = target->text.size_bytes,
-		.may_stray = target->flags & TARGET_STRAY_FRAMES,
-	};
 
 	scratch->count = 0;
-	scratch->chunk_start = scratch->frames_end = 0;
 	scratch->id = (__u64)target->generation << 32 | from->target;
+	scratch->fp = from->fp;
+	scratch->lo = from->lo;
+	scratch->hi = from->hi;
+	scratch->text.start = target->text.start + target->load_bias;
+	scratch->text.size_bytes = target->text.size_bytes;
+	scratch->may_stray = target->flags & TARGET_STRAY_FRAMES;
+	scratch->chunk_start = scratch->frames_end = 0;
 	if (from->sp) {
-		if (!read_chunk(&walk, from->sp - FRAME_BELOW_SP))
+		if (!read_chunk(scratch, from->sp - FRAME_BELOW_SP))
 			return 0;
 		from->top = scratch->chunk[FRAME_BELOW_SP / 8];
 	}
 	add_frame(scratch, from->ip);
 	if (from->second)
 		add_frame(scratch, from->second);
-	if (from->top_may_be_frame && from->top - walk.text_start < walk.text_bytes)
+	if (from->top_may_be_frame && in_range(&scratch->text, from->top))
 		add_frame(scratch, from->top);
 	bpf_loop(EVENT_STACK_FRAMES, copy_frame, &walk, 0);
 	return 0;

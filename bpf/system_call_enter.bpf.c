@@ -238,11 +238,31 @@ enum report { REPORT_NOTHING,
 	      REPORT_CALL,
 	      REPORT_DETAIL };
 
+/* A memory call about fewer bytes than are asked for. brk tells no length: it always passes. */
+static __always_inline bool is_too_small(const struct call *call, struct pt_regs *regs)
+{
+	__u64 arguments[6];
+
+	if (!mapscope_settings.min_bytes)
+		return false;
+	SYSTEM_CALL_ARGUMENTS(regs, arguments);
+	switch (call->number) {
+	case CALL_MMAP:
+	case CALL_MUNMAP:
+	case CALL_MADVISE:
+		return arguments[1] < mapscope_settings.min_bytes;
+	case CALL_MREMAP: /* old and new */
+		return arguments[1] < mapscope_settings.min_bytes &&
+		       arguments[2] < mapscope_settings.min_bytes;
+	}
+	return false;
+}
+
 /*
  * Counts the call, and decides how much of it user space should see. The additions need
  * not be atomic: only this program writes these counters, and preemption is off.
  */
-static __always_inline enum report count_call(const struct call *call,
+static __always_inline enum report count_call(const struct call *call, struct pt_regs *regs,
 					      struct target_counts *counts, __u32 place)
 {
 	__u32 *shown = &mapscope_samples_shown[call->index & (TARGETS_MAX - 1)];
@@ -252,11 +272,15 @@ static __always_inline enum report count_call(const struct call *call,
 	counts->class_calls[place][call->call_class & (CALL_CLASS_COUNT - 1)]++;
 	if (place != CALL_OUTSIDE) {
 		counts->calls_inside[call->number & (SYSTEM_CALLS_MAX - 1)]++;
+		if (is_memory && is_too_small(call, regs))
+			return REPORT_NOTHING;
 		return is_file || is_memory ? REPORT_DETAIL : REPORT_NOTHING;
 	}
 	counts->calls_outside[call->number & (SYSTEM_CALLS_MAX - 1)]++;
 	if (is_memory)
-		return mapscope_settings.emit_memory_calls ? REPORT_CALL : REPORT_NOTHING;
+		return mapscope_settings.emit_memory_calls && !is_too_small(call, regs)
+			       ? REPORT_CALL
+			       : REPORT_NOTHING;
 	if (!is_file || *shown >= mapscope_settings.emit_call_samples)
 		return REPORT_NOTHING;
 	__sync_fetch_and_add(shown, 1);
@@ -288,7 +312,7 @@ static __always_inline void outside(struct call *call, struct target_counts *cou
 	if (mapscope_settings.classify_outside)
 		look_at_descriptor(call, regs);
 
-	enum report what = count_call(call, counts, CALL_OUTSIDE);
+	enum report what = count_call(call, regs, counts, CALL_OUTSIDE);
 
 	if (what != REPORT_NOTHING) {
 		struct verdict verdict = { .witnesses = why };
@@ -307,7 +331,7 @@ static __always_inline void perhaps_inside(const struct target *target, struct c
 
 	judge_call(target, call, counts, registers, &goroutine, &verdict);
 	look_at_descriptor(call, regs);
-	report(count_call(call, counts,
+	report(count_call(call, regs, counts,
 			  verdict.place < CALL_PLACE_COUNT ? verdict.place : CALL_OUTSIDE),
 	       call, &verdict, goroutine.fp);
 }

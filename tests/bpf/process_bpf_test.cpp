@@ -1,4 +1,7 @@
 // Twins of process_exec, process_exit and process_fork.
+#include <poll.h>
+#include <sys/syscall.h>
+
 #include <thread>
 
 #include "support/traced_child.h"
@@ -93,6 +96,48 @@ TEST_F(ProcessBpfTest, ChildrenAreNotToldWhereTheyAreNot) {
   child.run();
 
   EXPECT_EQ(events().size(), 1u); // the target's exit
+}
+
+bool is_ready(int fd) {
+  pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+  return ::poll(&waiting, 1, 0) == 1;
+}
+
+class WakeUpBpfTest : public BpfTest {};
+
+TEST_F(WakeUpBpfTest, TheEndOfATargetWakesTheReaderAndOtherRecordsDoNot) {
+  load({.emit_memory_calls = 1});
+  HeldChild child{[] {}};
+  watch(child.pid());
+  watch(::getpid());
+  ASSERT_TRUE(tracer_->watch_processes());
+  ASSERT_TRUE(tracer_->watch_system_calls());
+  ::syscall(SYS_munmap, 1, 0);
+  tracer_->unwatch_system_calls();
+  EXPECT_FALSE(is_ready(tracer_->wake_fd()));
+  EXPECT_GT(tracer_->event_totals()[EVENT_KIND_SYSTEM_CALL].sent, 0u);
+
+  child.run();
+  EXPECT_TRUE(is_ready(tracer_->wake_fd()));
+  EXPECT_FALSE(events().empty());
+  EXPECT_FALSE(is_ready(tracer_->wake_fd()));
+}
+
+class EveryExecBpfTest : public BpfTest {};
+
+TEST_F(EveryExecBpfTest, IsToldOfProcessesThatAreNoTargetsAndTheirEndsAreNot) {
+  load({.watch_every_exec = 1});
+  ASSERT_TRUE(tracer_->watch_processes());
+  HeldChild child{[] { ::execl("/bin/true", "true", nullptr); }};
+  child.run();
+
+  std::vector<Event> of_child;
+  for (const Event &event : events())
+    if (event.header.tgid == static_cast<std::uint32_t>(child.pid()))
+      of_child.push_back(event);
+  ASSERT_EQ(of_child.size(), 1u);
+  EXPECT_EQ(of_child[0].header.target, EVENT_NO_TARGET);
+  EXPECT_STREQ(std::get<process_exec_event>(of_child[0].body).path, "/bin/true");
 }
 
 } // namespace

@@ -1,6 +1,8 @@
 // The BPF programs and their maps; see tracer.h.
 #include "kernel/tracer.h"
 
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -47,8 +49,9 @@ bool has_tracepoint(const char *name) {
 }
 
 void expect_uprobe_multi(const Opened<mapscope_bpf> &opened) {
-  for (bpf_program *program : {opened->progs.map_operation, opened->progs.map_operation_return,
-                               opened->progs.heap_request, opened->progs.image_entry})
+  for (bpf_program *program :
+       {opened->progs.map_operation, opened->progs.map_operation_return, opened->progs.heap_request,
+        opened->progs.image_entry, opened->progs.map_misuse})
     bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kTraceUprobeMulti));
 }
 
@@ -60,12 +63,24 @@ Result<BpfLink> attach(bpf_program *program) {
   return link;
 }
 
+// An epoll of the ring that is ready after a wake-up, and not whenever there are records: the
+// edge. libbpf's own is level-triggered, and would keep a reader awake while records come.
+Result<Fd> wake_ups_of(int ring) {
+  Fd waker{epoll_create1(EPOLL_CLOEXEC)};
+  epoll_event wanted{};
+  wanted.events = EPOLLIN | EPOLLET;
+  if (!waker || epoll_ctl(waker.get(), EPOLL_CTL_ADD, ring, &wanted) != 0)
+    return std::unexpected(Error::from_errno("waiting for the ring buffer"));
+  return waker;
+}
+
 } // namespace
 
 // Members die in reverse: the ring buffer and links before the programs they refer to.
 struct Tracer::State {
   Loaded<mapscope_bpf> skeleton;
   RingBuffer ring;
+  Fd waker;
   std::vector<BpfLink> process_links;
   std::vector<BpfLink> call_links;
   const Drain *handler = nullptr; // while drain() runs
@@ -117,6 +132,7 @@ Result<Tracer> Tracer::load(const TracerOptions &options) {
   }
   auto state = std::make_unique<State>(State{.skeleton = std::move(*loaded),
                                              .ring = {},
+                                             .waker = {},
                                              .process_links = {},
                                              .call_links = {},
                                              .targets_max = options.targets_max,
@@ -130,6 +146,7 @@ Result<Tracer> Tracer::load(const TracerOptions &options) {
       ring_buffer__new(bpf_map__fd(state->skeleton->maps.events), handle, state.get(), nullptr));
   if (!state->ring)
     return std::unexpected(Error::from_errno("mapping the ring buffer"));
+  state->waker = TRY(wake_ups_of(bpf_map__fd(state->skeleton->maps.events)));
   return Tracer{std::move(state)};
 }
 
@@ -207,11 +224,15 @@ Result<UprobeLinks> Tracer::attach(UprobeProgram program, const std::string &pat
                                    std::vector<UprobeSite> sites) {
   auto &programs = state_->skeleton->progs;
   std::array by_kind{programs.map_operation, programs.map_operation_return, programs.heap_request,
-                     programs.image_entry};
+                     programs.image_entry, programs.map_misuse};
   return attach_uprobes(by_kind[static_cast<std::size_t>(program)], path, pid, std::move(sites));
 }
 
+int Tracer::wake_fd() const { return state_->waker.get(); }
+
 std::size_t Tracer::drain(const Drain &handle) {
+  epoll_event woken{};
+  epoll_wait(state_->waker.get(), &woken, 1, 0); // takes the wake-up back, if there was one
   state_->handler = &handle;
   int count = ring_buffer__consume(state_->ring.get());
   state_->handler = nullptr;

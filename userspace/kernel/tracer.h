@@ -29,7 +29,13 @@ struct TracerOptions {
 };
 
 // Which program a uprobe runs.
-enum class UprobeProgram { map_operation, map_operation_return, heap_request, image_entry };
+enum class UprobeProgram {
+  map_operation,
+  map_operation_return,
+  heap_request,
+  image_entry,
+  map_misuse,
+};
 
 class Tracer {
 public:
@@ -61,6 +67,9 @@ public:
   Result<UprobeLinks> attach(UprobeProgram program, const std::string &path, pid_t pid,
                              std::vector<UprobeSite> sites);
 
+  // Readable when a record came that can't wait: a misuse, which is told just before a process
+  // dies, or the end of a target. All others wait for drain(), which also takes it back.
+  int wake_fd() const;
   // Hands every record that is ready to `handle`, in order. Returns how many.
   std::size_t drain(const std::function<void(std::span<const std::byte>)> &handle);
 
