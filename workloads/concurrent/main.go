@@ -4,9 +4,7 @@ package main
 
 import (
 	"runtime"
-	"strconv"
 	"time"
-	"unsafe"
 
 	"mapscope.dev/workloads/truth"
 )
@@ -87,7 +85,7 @@ func main() {
 		login(&lines[0], 0)
 		other(&lines[1], 0)
 		p.NoteString("message", message)
-		p.NoteString("map", "0x"+strconv.FormatUint(uint64(*(*uintptr)(unsafe.Pointer(&shared))), 16))
+		p.NoteString("map", truth.AddressOf(shared))
 		p.NoteString("type", "map[int]main.session")
 		p.NoteString("file", truth.File())
 		p.NoteString("function", "main.login")

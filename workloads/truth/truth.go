@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strconv"
 	"syscall"
+	"unsafe"
 )
 
 // Counts is what happened to maps, in calls of the runtime's functions.
@@ -95,6 +96,18 @@ func Run(phase func(p *Phase)) {
 		phase(p)
 	}
 	p.print(file)
+}
+
+// Meet says where a map is and waits for a byte on standard input, so that a tracer can be told of this
+// map before anything more happens to it.
+func (p *Phase) Meet(m interface{}) {
+	write(1, []byte("map "+AddressOf(m)+"\n"))
+	waitForByte()
+}
+
+// AddressOf is where the header of a map on the heap is, in hexadecimal.
+func AddressOf(m interface{}) string {
+	return "0x" + strconv.FormatUint(uint64(uintptr(unsafe.Pointer(headerOf(m)))), 16)
 }
 
 // Say prints the truth before the end, for a program that will not live to see it.
