@@ -6,7 +6,7 @@ _mapscope() {
     COMPREPLY=()
     for ((at = 1; at < COMP_CWORD; at++)); do
         word=${COMP_WORDS[at]}
-        if [[ $command == verify && $word == -- ]]; then
+        if [[ $command =~ ^(verify|trace|record)$ && $word == -- ]]; then
             # What follows is another command line: complete it as its own.
             _command_offset $((at + 1))
             return
@@ -14,21 +14,32 @@ _mapscope() {
         [[ -z $command && $word != -* ]] && command=$word
     done
 
-    case $command:$previous in
-        verify:-p | verify:--pid) COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$current")); return ;;
-        verify:--user) COMPREPLY=($(compgen -u -- "$current")); return ;;
-        verify:-o | verify:--output) COMPREPLY=($(compgen -f -- "$current")); return ;;
-        verify:--duration) return ;;
+    case $previous in
+        -p | --pid) COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$current")); return ;;
+        --user) COMPREPLY=($(compgen -u -- "$current")); return ;;
+        -o | --output | --record) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --format) COMPREPLY=($(compgen -W "text json perfetto" -- "$current")); return ;;
+        --time) COMPREPLY=($(compgen -W "start clock epoch delta none" -- "$current")); return ;;
+        --only)
+            COMPREPLY=($(compgen -W "created grown split rehashed cleared cloned heap large memory file misuse process" -- "$current"))
+            return
+            ;;
+        --duration | --buffer | --min-bytes | --map | --type | --site) return ;;
     esac
 
+    local target="--pid --duration --follow --buffer --user --"
+    local telling="--only --min-bytes --map --type --site --stack --summary --with-summary --json --format --time --output"
     local words=
     case $command in
-        '') words="verify inspect doctor --help --version" ;;
-        verify) words="--pid --duration --light --exact --follow --buffer --json --output --user --help --" ;;
+        '') words="verify trace record replay inspect doctor --help --version" ;;
+        verify) words="$target --light --exact --json --output --record --help" ;;
+        trace) words="$target --all-go --all --exact $telling --record --help" ;;
+        record) words="$target --all-go --rare --exact --help" ;;
+        replay) words="--verify $telling --help" ;;
         inspect) words="--json --functions --help" ;;
         doctor) words="--json --help" ;;
     esac
-    if [[ $command == inspect && $current != -* ]]; then
+    if [[ $command =~ ^(inspect|record|replay)$ && $current != -* ]]; then
         COMPREPLY=($(compgen -f -- "$current"))
     else
         COMPREPLY=($(compgen -W "$words" -- "$current"))

@@ -1,25 +1,51 @@
 # Completion of mapscope for fish; installed as share/fish/vendor_completions.d/mapscope.fish.
 complete -c mapscope -f
 
-set -l commands verify inspect doctor
+set -l commands verify trace record replay inspect doctor
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mapscope -n $none -a verify -d "Prove that map operations do no file I/O"
+complete -c mapscope -n $none -a trace -d "Tell each map creation, growth and memory system call"
+complete -c mapscope -n $none -a record -d "Keep what the kernel said of a run"
+complete -c mapscope -n $none -a replay -d "Say of a recorded run what trace or verify says live"
 complete -c mapscope -n $none -a inspect -d "What mapscope can see of a Go binary"
 complete -c mapscope -n $none -a doctor -d "What this kernel and these privileges allow"
 complete -c mapscope -n $none -l version -d "Print the version"
 complete -c mapscope -s h -l help -d "Print help"
 
-set -l verify "__fish_seen_subcommand_from verify"
-complete -c mapscope -n $verify -s p -l pid -x -a "(__fish_complete_pids)" -d "Watch this running process"
-complete -c mapscope -n $verify -l duration -x -d "Stop after so many seconds"
-complete -c mapscope -n $verify -l light -d "Only the stack as witness"
-complete -c mapscope -n $verify -l exact -d "Also probe first groups, bucket moves and returns"
-complete -c mapscope -n $verify -l follow -d "Watch Go programs that the target starts, too"
-complete -c mapscope -n $verify -l buffer -x -a "4 8 16 32 64" -d "Room for events on their way, in MiB"
-complete -c mapscope -n $verify -s o -l output -r -F -d "Write the report to this file"
-complete -c mapscope -n $verify -l user -x -a "(__fish_complete_users)" -d "Run the command as this user"
-complete -c mapscope -n $verify -a "(__fish_complete_subcommand)"
+# What to look at.
+set -l watching "__fish_seen_subcommand_from verify trace record"
+complete -c mapscope -n $watching -s p -l pid -x -a "(__fish_complete_pids)" -d "Watch this running process"
+complete -c mapscope -n $watching -l duration -x -d "Stop after so many seconds"
+complete -c mapscope -n $watching -l follow -d "Watch Go programs that the target starts, too"
+complete -c mapscope -n $watching -l buffer -x -a "4 8 16 32 64" -d "Room for events on their way, in MiB"
+complete -c mapscope -n $watching -l user -x -a "(__fish_complete_users)" -d "Run the command as this user"
+complete -c mapscope -n $watching -a "(__fish_complete_subcommand)"
+complete -c mapscope -n "__fish_seen_subcommand_from trace record" -l all-go -d "Watch every Go program of this host"
 
-complete -c mapscope -n "__fish_seen_subcommand_from $commands" -l json -d "Report as JSON"
+# How closely.
+complete -c mapscope -n "__fish_seen_subcommand_from verify" -l light -d "Only the stack as witness"
+complete -c mapscope -n "__fish_seen_subcommand_from verify" -l exact -d "Also probe first groups, bucket moves and returns"
+complete -c mapscope -n "__fish_seen_subcommand_from trace" -l all -d "Also small maps"
+complete -c mapscope -n "__fish_seen_subcommand_from record" -l rare -d "Not the small maps"
+complete -c mapscope -n "__fish_seen_subcommand_from trace record" -l exact -d "Also the address of each new map"
+
+# What to tell of it, and how.
+set -l telling "__fish_seen_subcommand_from trace replay"
+complete -c mapscope -n $telling -l only -x -a "created grown split rehashed cleared cloned heap large memory file misuse process" -d "Only these kinds"
+complete -c mapscope -n $telling -l min-bytes -x -a "64k 1m" -d "Only what asks for so many bytes"
+complete -c mapscope -n $telling -l map -x -d "Only the map at this address"
+complete -c mapscope -n $telling -l type -x -d "Only maps of this type"
+complete -c mapscope -n $telling -l site -x -d "Only what this function or FILE:LINE does"
+complete -c mapscope -n $telling -l stack -d "Show the whole stack of each event"
+complete -c mapscope -n $telling -s c -l summary -d "Count by line, instead of events"
+complete -c mapscope -n $telling -s C -l with-summary -d "Events and the summary"
+complete -c mapscope -n $telling -l format -x -a "text json perfetto" -d "How to show events"
+complete -c mapscope -n $telling -l time -x -a "start clock epoch delta none" -d "How to show times"
+complete -c mapscope -n "__fish_seen_subcommand_from verify trace replay" -s o -l output -r -F -d "Write to this file"
+complete -c mapscope -n "__fish_seen_subcommand_from verify trace" -l record -r -F -d "Also keep what the kernel said"
+complete -c mapscope -n "__fish_seen_subcommand_from record replay" -r -F
+complete -c mapscope -n "__fish_seen_subcommand_from replay" -l verify -d "The verdict instead of events"
+
+complete -c mapscope -n "__fish_seen_subcommand_from verify trace replay inspect doctor" -l json -d "Report as JSON"
 complete -c mapscope -n "__fish_seen_subcommand_from inspect" -r -F
 complete -c mapscope -n "__fish_seen_subcommand_from inspect" -l functions -d "The map functions, one a line"
