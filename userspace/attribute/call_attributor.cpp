@@ -2,7 +2,6 @@
 #include "attribute/call_attributor.h"
 
 #include <algorithm>
-#include <set>
 #include <span>
 #include <utility>
 
@@ -45,23 +44,11 @@ std::optional<std::string> path_of(const char *text) {
   return *text == 0 ? std::nullopt : std::optional<std::string>{text};
 }
 
-// The first frame of user code, from the innermost of `frames` outwards.
-std::optional<SourceFrame> user_frame(std::span<const SourceFrames> frames) {
-  for (const SourceFrames &logical : frames)
-    for (const SourceFrame &frame : logical)
-      if (!is_runtime_function(frame.function))
-        return frame;
-  return std::nullopt;
-}
-
 } // namespace
 
 CallAttributor::CallAttributor(ProcessKey process, const BinaryFacts &facts, Symbolizer &symbolizer,
                                std::size_t waiting_max)
-    : process_(process), facts_(facts), symbolizer_(symbolizer), waiting_max_(waiting_max) {
-  if (!facts.is_pie)
-    bias_ = LoadBias{};
-}
+    : process_(process), facts_(facts), lines_(facts, symbolizer), waiting_max_(waiting_max) {}
 
 void CallAttributor::add(const system_call_event &event) {
   accept(begin(event), event.wants_result);
@@ -107,6 +94,8 @@ bool CallAttributor::add(const system_call_result_event &event) {
     return false;
   Call &call = waiting->second;
   call.call.result = event.result;
+  if (event.header.time_ns >= event.call_time_ns)
+    call.call.duration_ns = event.header.time_ns - event.call_time_ns;
   if (call.path_missing && event.has_path)
     call.call.path = path_of(event.path);
   complete_.push_back(std::move(call));
@@ -155,7 +144,7 @@ void CallAttributor::accept(Call call, bool wants_result) {
 }
 
 std::vector<AttributedCall> CallAttributor::take() {
-  symbolize_new();
+  name_addresses();
   std::vector<AttributedCall> calls;
   calls.reserve(complete_.size());
   for (Call &call : complete_) {
@@ -178,34 +167,22 @@ std::vector<AttributedCall> CallAttributor::take_all() {
   return take();
 }
 
-void CallAttributor::symbolize_new() {
-  std::set<ElfAddress> unknown;
+void CallAttributor::name_addresses() {
+  lines_.begin();
   for (const Call &call : complete_)
     for (ProcessAddress pc : call.stack)
-      if (auto site = call_site(pc);
-          site && facts_.text.contains(*site) && !frames_.contains(*site))
-        unknown.insert(*site);
-  if (unknown.empty())
-    return;
-  std::vector<ElfAddress> addresses{unknown.begin(), unknown.end()};
-  auto frames = symbolizer_.symbolize(addresses);
-  if (!frames || frames->size() != addresses.size()) {
-    counts_.unsymbolized += addresses.size();
-    counts_.symbolizer_error =
-        frames ? fmt::format("{} answers to {} addresses", frames->size(), addresses.size())
-               : frames.error().message();
-    return;
-  }
-  for (std::size_t at = 0; at < addresses.size(); ++at)
-    frames_.emplace(addresses[at], std::move((*frames)[at]));
+      if (auto site = lines_.call_site(pc))
+        lines_.want(*site);
+  lines_.ask();
+  counts_.unsymbolized = lines_.unnamed();
+  counts_.symbolizer_error = lines_.error();
 }
 
 void CallAttributor::attribute(Call &call) const {
   AttributedCall &known = call.call;
   for (ProcessAddress pc : call.stack) {
-    auto site = call_site(pc);
-    auto frames = site ? frames_.find(*site) : frames_.end();
-    known.stack.push_back(frames == frames_.end() ? SourceFrames{} : frames->second);
+    auto site = lines_.call_site(pc);
+    known.stack.push_back(site ? lines_.at(*site) : SourceFrames{});
   }
   if (known.place == CALL_OUTSIDE)
     return;
@@ -222,14 +199,15 @@ void CallAttributor::attribute(Call &call) const {
   known.operation = operation_of(call, frame);
   known.site = user_frame(below);
   if (known.klass == CALL_CLASS_FILE) {
-    bool from_c = bias_ && !facts_.text.contains(bias_->to_elf(call.ip));
+    auto caller = lines_.to_elf(call.ip);
+    bool from_c = caller && !facts_.text.contains(*caller);
     known.cause = known_cause(above, from_c);
   }
 }
 
 CallAttributor::MapFrame CallAttributor::innermost_map_frame(const Call &call) const {
   for (std::size_t depth = 0; depth < call.stack.size(); ++depth)
-    if (auto site = call_site(call.stack[depth]))
+    if (auto site = lines_.call_site(call.stack[depth]))
       if (const FunctionRange *function = map_function_at(*site))
         return {depth, function};
   // The kernel side also looks at words that the frame chain lacks: the function that
@@ -243,8 +221,8 @@ CallAttributor::MapFrame CallAttributor::innermost_map_frame(const Call &call) c
 bool CallAttributor::is_refuted(const Call &call) const {
   if (call.map_pc.value == 0 || call.stack.size() >= EVENT_STACK_FRAMES)
     return false;
-  return std::ranges::any_of(call.stack,
-                             [&](ProcessAddress pc) { return call_site(pc) == call.map_pc; });
+  return std::ranges::any_of(
+      call.stack, [&](ProcessAddress pc) { return lines_.call_site(pc) == call.map_pc; });
 }
 
 const FunctionRange *CallAttributor::map_function_at(ElfAddress pc) const {
@@ -262,7 +240,7 @@ std::optional<std::string> CallAttributor::operation_of(const Call &call,
     for (const SourceFrame &logical : call.call.stack[depth])
       if (auto operation = operation_of_function(logical.function))
         return std::string{*operation};
-    auto site = call_site(call.stack[depth]);
+    auto site = lines_.call_site(call.stack[depth]);
     const FunctionRange *function = site ? map_function_at(*site) : nullptr;
     if (function == nullptr)
       continue;
@@ -275,14 +253,6 @@ std::optional<std::string> CallAttributor::operation_of(const Call &call,
   if (auto operation = operation_name(call.window_operation))
     return std::string{*operation};
   return std::nullopt;
-}
-
-// The call instruction before a return address, so that the line is that of the call. A
-// system call leaves the address behind its instruction as well.
-std::optional<ElfAddress> CallAttributor::call_site(ProcessAddress return_address) const {
-  if (!bias_ || return_address.value == 0)
-    return std::nullopt;
-  return bias_->to_elf({return_address.value - 1});
 }
 
 } // namespace mapscope

@@ -4,12 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "attribute/source_lines.h"
 #include "base/address.h"
 #include "flow/attributed_event.h"
 #include "flow/binary_facts.h"
@@ -29,7 +29,7 @@ public:
 
   // Where the executable lies. Until it is told, addresses of a position-independent one
   // mean nothing, and calls have no source lines.
-  void set_load_bias(LoadBias bias) { bias_ = bias; }
+  void set_load_bias(LoadBias bias) { lines_.set_load_bias(bias); }
 
   void add(const system_call_event &call);
   void add(const system_call_detail_event &call);
@@ -71,22 +71,19 @@ private:
 
   Call begin(const system_call_event &event) const;
   void accept(Call call, bool wants_result);
-  void symbolize_new();
+  void name_addresses();
   void attribute(Call &call) const;
   MapFrame innermost_map_frame(const Call &call) const;
   bool is_refuted(const Call &call) const;
   const FunctionRange *map_function_at(ElfAddress pc) const;
   std::optional<std::string> operation_of(const Call &call, const MapFrame &frame) const;
-  std::optional<ElfAddress> call_site(ProcessAddress return_address) const;
 
   ProcessKey process_;
   const BinaryFacts &facts_;
-  Symbolizer &symbolizer_;
+  SourceLines lines_;
   std::size_t waiting_max_;
-  std::optional<LoadBias> bias_; // of a position-independent executable: once it is known
   std::unordered_map<std::uint32_t, Call> waiting_; // for their result, by tid
   std::vector<Call> complete_;
-  std::map<ElfAddress, SourceFrames> frames_; // of every address ever looked up
   Counts counts_;
 };
 
