@@ -10,18 +10,10 @@ program's own CPU time for one operation; "all" is that of program and tool toge
 the tool's start included. strace makes a tenth of the calls, since it would take minutes.
 """
 import argparse
-import os
-import pathlib
-import re
 import shutil
-import subprocess
-import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-# What a user of bpftrace would write: the same functions, at their first instruction.
-BPFTRACE = "uprobe:{0}:\"{1}\" {{ @ = count(); }}"
-FUNCTIONS = ["internal/runtime/maps.(*table).rehash", "internal/runtime/maps.(*Map).growToTable",
-             "internal/runtime/maps.NewMap", "runtime.makemap_small"]
+from measuring import COUNT, bpftrace, measure, workload
+
 # name -> program and arguments of one run, and those for strace
 RUNS = {
     "system calls": (["bench_syscalls", "-n", "400000", "-rounds", "10"], ["bench_syscalls", "-n", "40000", "-rounds", "2"]),
@@ -31,30 +23,17 @@ RUNS = {
 }
 
 
-def measure(command):
-    """CPU nanoseconds of one operation in the program's fastest round, and CPU seconds of everything."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    rounds = [float(value) for value in re.findall(r"cpu_ns_per_operation=([0-9.]+)", output)]
-    if not rounds:
-        sys.exit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)} and printed no round")
-    return min(rounds), usage.ru_utime + usage.ru_stime
-
-
 def commands_of(name, options):
     """label -> command"""
     program, for_strace = RUNS[name]
-    folder = ROOT / "build/workloads" / options.go / "plain"
-    bare = [str(folder / program[0]), *program[1:]]
+    bare = [workload(options.go, program[0]), *program[1:]]
     commands = {"bare": bare}
     for depth in ([], ["--light"], ["--exact"]):
         commands[" ".join(["verify", *depth])] = [options.mapscope, "verify", "-o", "/dev/null", *depth, "--", *bare]
     if for_strace and shutil.which("strace"):
-        commands["strace -f"] = ["strace", "-f", "-o", "/dev/null", str(folder / for_strace[0]), *for_strace[1:]]
+        commands["strace -f"] = ["strace", "-f", "-o", "/dev/null", workload(options.go, for_strace[0]), *for_strace[1:]]
     if program[0] == "bench_growth" and shutil.which("bpftrace"):
-        script = " ".join(BPFTRACE.format(bare[0], function) for function in FUNCTIONS)
-        commands["bpftrace"] = ["bpftrace", "-e", script, "-c", " ".join(bare)]
+        commands["bpftrace"] = bpftrace(bare, COUNT)
     return commands
 
 
@@ -70,10 +49,11 @@ def main():
     for name in options.only or RUNS:
         commands = commands_of(name, options)
         turns = [{label: measure(command) for label, command in commands.items()} for _ in range(options.turns)]
-        fastest = {label: [min(turn[label][part] for turn in turns) for part in (0, 1)] for label in commands}
-        for label, (target, everything) in fastest.items():
-            together = "" if label == "strace -f" else f"{everything / fastest['bare'][1]:.2f}x"
-            print(f"| {name} | {label} | {target:.0f} | {target / fastest['bare'][0]:.2f}x | {together} |", flush=True)
+        target = {label: min(turn[label].fastest_ns for turn in turns) for label in commands}
+        everything = {label: min(turn[label].all_seconds for turn in turns) for label in commands}
+        for label in commands:
+            together = "" if label == "strace -f" else f"{everything[label] / everything['bare']:.2f}x"
+            print(f"| {name} | {label} | {target[label]:.0f} | {target[label] / target['bare']:.2f}x | {together} |", flush=True)
 
 
 if __name__ == "__main__":
