@@ -5,14 +5,18 @@
 #include <vector>
 
 #include "binary/go_binary.h"
+#include "binary/map_calls.h"
+#include "binary/map_types.h"
 #include "binary/read_facts.h"
 #include "wire/facts_json.h"
+#include "wire/map_type_json.h"
 
 using namespace mapscope;
 
 namespace {
 
 constexpr std::size_t kFunctionsAsked = 64;
+constexpr std::uint64_t kCodeBytesAsked = 64;
 
 void ask(const GoBinary &binary) {
   std::vector<ElfAddress> addresses{{0}, binary.module_data().text.start};
@@ -25,6 +29,21 @@ void ask(const GoBinary &binary) {
     std::abort();
 }
 
+// An honest child sends only what its parent accepts.
+void ask_for_map_types(const GoBinary &binary) {
+  const MapTypeReader reader{binary};
+  std::vector<std::optional<MapType>> types;
+  const ElfRange known = binary.module_data().types;
+  for (std::uint64_t at = 0; at < std::min<std::uint64_t>(known.size_bytes, 4096); at += 8)
+    types.push_back(reader.read({known.start.value + at}));
+  for (const FunctionView &function :
+       binary.functions().first(std::min(binary.functions().size(), kFunctionsAsked)))
+    for (std::uint64_t at = 1; at <= std::min(function.range.size_bytes, kCodeBytesAsked); ++at)
+      types.push_back(map_type_at_call(binary, reader, {function.range.start.value + at}));
+  if (!map_types_from_json(map_types_to_json(types)))
+    std::abort();
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
@@ -32,6 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   if (!binary)
     return 0;
   ask(*binary);
+  ask_for_map_types(*binary);
   if (const auto facts = read_facts(*binary))
     if (!facts_from_json(facts_to_json(*facts))) // the parent must accept an honest child
       std::abort();

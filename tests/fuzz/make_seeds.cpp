@@ -8,6 +8,7 @@
 #include "binary/read_facts.h"
 #include "support/synthetic_go.h"
 #include "wire/facts_json.h"
+#include "wire/map_type_json.h"
 #include "wire/source_json.h"
 
 using namespace mapscope;
@@ -50,6 +51,10 @@ int main(int argc, char **argv) {
   write_message(corpus / "wire_fuzz/facts", facts_to_json(*facts));
   const ElfAddress inlined{program.text().value + 20};
   write_message(corpus / "wire_fuzz/frames", frames_to_json(binary->symbolize({&inlined, 1})));
+  const std::optional<MapType> types[] = {
+      MapType{.name = "map[string]int", .key_bytes = 16, .element_bytes = 8, .group_bytes = 200},
+      std::nullopt};
+  write_message(corpus / "wire_fuzz/map_types", map_types_to_json(types));
   write_message(corpus / "wire_fuzz/error", error_to_json({Errc::malformed, "a sentence"}));
   return 0;
 }

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "wire/facts_json.h"
+#include "wire/map_type_json.h"
 #include "wire/message.h"
 #include "wire/source_json.h"
 
@@ -16,6 +17,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   (void)error_from_json(*json);
   if (auto frames = frames_from_json(*json))
     (void)frames_to_json(*frames).dump(); // throws on what is no UTF-8
+  if (auto types = map_types_from_json(*json)) {
+    const auto again = map_types_to_json(*types);
+    (void)again.dump();
+    if (map_types_from_json(again) != *types)
+      std::abort();
+  }
   if (auto facts = facts_from_json(*json)) {
     const auto again = facts_to_json(*facts);
     (void)again.dump();

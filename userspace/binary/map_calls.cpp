@@ -69,9 +69,9 @@ bool leaves_block(const Instruction &instruction) {
   }
 }
 
-} // namespace
-
-std::optional<ElfAddress> map_type_passed_at(const GoBinary &binary, ElfAddress return_address) {
+// What the first argument's register holds at the call in front of `return_address`, where that
+// takes a map type first and the code says it.
+std::optional<ElfAddress> map_type_address(const GoBinary &binary, ElfAddress return_address) {
   const auto function = binary.function_at({return_address.value - 1});
   if (!function || !passes_in_registers(binary))
     return std::nullopt;
@@ -96,6 +96,18 @@ std::optional<ElfAddress> map_type_passed_at(const GoBinary &binary, ElfAddress 
     if (at->sets_first_argument || leaves_block(*at))
       argument = at->kind == InstructionKind::address ? at->target : std::nullopt;
   }
+}
+
+} // namespace
+
+std::optional<MapType> map_type_at_call(const GoBinary &binary, const MapTypeReader &types,
+                                        ElfAddress return_address) {
+  const auto address = map_type_address(binary, return_address);
+  auto type = address ? types.read(*address) : std::nullopt;
+  // Until Go 1.20 generic code passes a type that all maps of the same shape share.
+  if (type && type->name.contains("go.shape."))
+    return std::nullopt;
+  return type;
 }
 
 } // namespace mapscope

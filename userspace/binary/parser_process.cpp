@@ -46,10 +46,8 @@ std::vector<std::optional<MapType>> map_types_at_calls(const GoBinary &binary,
                                                        std::span<const ElfAddress> addresses) {
   const MapTypeReader reader{binary};
   std::vector<std::optional<MapType>> types;
-  for (ElfAddress address : addresses) {
-    const auto descriptor = map_type_passed_at(binary, address);
-    types.push_back(descriptor ? reader.read(*descriptor) : std::nullopt);
-  }
+  for (ElfAddress address : addresses)
+    types.push_back(map_type_at_call(binary, reader, address));
   return types;
 }
 

@@ -38,21 +38,27 @@ std::optional<std::string> workload(const std::string &version, const std::strin
   return std::filesystem::exists(path) ? std::optional{path} : std::nullopt;
 }
 
-std::optional<std::string> workload_variant(const std::string &name, const std::string &version,
-                                            const std::string &environment,
-                                            const std::string &arguments) {
-  auto path = fmt::format("{}/programs/{}", BINARY_DIRECTORY, name);
+std::optional<std::string> built(const Program &program, const std::string &version,
+                                 const std::string &environment, const std::string &arguments) {
+  auto path = fmt::format("{}/programs/{}", BINARY_DIRECTORY, program.name);
   std::filesystem::create_directories(std::filesystem::path{path}.parent_path());
   // Tests run beside each other; the go command itself knows what is up to date.
   Fd lock{::open((path + ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)};
   ::flock(lock.get(), LOCK_EX);
-  bool built =
-      output_of(fmt::format("cd {0}/workloads && goroot=$({0}/tools/go-toolchain {1}) && "
-                            "GOROOT=$goroot GOTOOLCHAIN=local GOENV=off GOFLAGS= CGO_ENABLED=0 {2} "
-                            "$goroot/bin/go build {3} -o {4} ./growth 2>&1",
-                            SOURCE_DIRECTORY, version, environment, arguments, path))
+  bool succeeded =
+      output_of(fmt::format("cd {0}/{1} && goroot=$({0}/tools/go-toolchain {2}) && "
+                            "GOROOT=$goroot GOTOOLCHAIN=local GOENV=off GOFLAGS= CGO_ENABLED=0 {3} "
+                            "$goroot/bin/go build {4} -o {5} {6} 2>&1",
+                            SOURCE_DIRECTORY, program.folder, version, environment, arguments, path,
+                            program.package))
           .has_value();
-  return built ? std::optional{path} : std::nullopt;
+  return succeeded ? std::optional{path} : std::nullopt;
+}
+
+std::optional<std::string> workload_variant(const std::string &name, const std::string &version,
+                                            const std::string &environment,
+                                            const std::string &arguments) {
+  return built({"workloads", "./growth", name}, version, environment, arguments);
 }
 
 std::map<std::string, std::uint64_t> symbols_of(const std::string &program) {

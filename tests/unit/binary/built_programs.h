@@ -20,8 +20,16 @@ std::optional<std::string> output_of_go_tool(const std::string &arguments);
 // build/workloads/VERSION/MODE/growth under the source tree, where it was built.
 std::optional<std::string> workload(const std::string &version, const std::string &mode);
 
-// That program built once more, into the build tree, with other settings of the go command:
-// `environment` as "NAME=VALUE ...". Absent where the toolchain cannot be had.
+// A program of Go: `package` of the module in `folder` of the source tree, built as `name` into
+// the build tree. `environment` is "NAME=VALUE ..." and `arguments` are for the go command. Absent
+// where the toolchain cannot be had.
+struct Program {
+  std::string folder, package, name;
+};
+std::optional<std::string> built(const Program &program, const std::string &version,
+                                 const std::string &environment, const std::string &arguments);
+
+// The workload growth built so.
 std::optional<std::string> workload_variant(const std::string &name, const std::string &version,
                                             const std::string &environment,
                                             const std::string &arguments);

@@ -1,0 +1,3 @@
+module mapscope.dev/map_types
+
+go 1.18
