@@ -93,6 +93,8 @@ static long look_at_word(__u32 at, struct map_search *search)
 
 	if (count >= EVENT_MISUSE_MAPS)
 		return 1;
+	if (word >= event->sp && word < event->stack_hi)
+		return 0; /* a map on this stack belongs to this goroutine alone */
 	if (!is_pointer(word) || bpf_probe_read_user(header, sizeof(header), (void *)word) ||
 	    !(search->is_swiss ? looks_swiss(header, &is_written)
 			       : looks_classic(header, &is_written)) ||
@@ -204,7 +206,7 @@ int map_misuse(struct pt_regs *ctx)
 	event->g = caller.g;
 	event->stack = caller.stack_id;
 	event->sp = caller.stack.sp;
-	event->stack_hi = caller.stack.hi;
+	event->stack_hi = caller.stack.lo ? caller.stack.hi : 0; /* 0: not known */
 	__builtin_memcpy(event->message, message, sizeof(message));
 	__builtin_memset(event->maps, 0, sizeof(event->maps));
 	event->misuse = misuse;

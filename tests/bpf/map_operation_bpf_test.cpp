@@ -3,71 +3,18 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#include "support/fake_go_code.h"
-#include "support/fake_goroutine.h"
-#include "support/own_image.h"
-#include "support/traced_child.h"
+#include "support/goroutine_bpf_test.h"
 
 namespace mapscope::testing {
 namespace {
-
-constexpr std::uint64_t kGoroutine = 4711;
-
-std::uint64_t address_of(const char &label) { return reinterpret_cast<std::uint64_t>(&label); }
-
-// Link-time, as targets are told.
-pc_range range_of(const char &start, const char &end) {
-  OwnAddress own = own_address(&start);
-  return {address_of(start) - own.bias.value, address_of(end) - address_of(start)};
-}
-
-target fake_target() {
-  target settings = fake_layout();
-  settings.load_bias = own_address(&fake_text_start).bias.value;
-  settings.text = range_of(fake_text_start, fake_text_end);
-  settings.runtime = range_of(fake_runtime_start, fake_runtime_end);
-  settings.map_ranges[0] = range_of(fake_map_function, fake_map_function_end);
-  settings.map_range_count = 1;
-  settings.windowed[0] = settings.map_ranges[0];
-  settings.windowed_count = 1;
-  return settings;
-}
-
-// Runs the fake user code on a goroutine whose stack is around this frame.
-void run_on_goroutine(FakeRun run) {
-  std::uint64_t here = reinterpret_cast<std::uint64_t>(__builtin_frame_address(0));
-  FakeRuntime runtime{here - 65536, here + 4096, kGoroutine};
-  run.g = reinterpret_cast<std::uint64_t>(runtime.g.data());
-  fake_user_code(&run);
-}
 
 FakeRun unmapping(std::uint64_t bytes) {
   return {.number = SYS_munmap, .arguments = {0x10000, bytes, 0}};
 }
 constexpr std::uint64_t kMark = 0x5a000; // bytes that no other munmap of the child has
 
-class MapOperationBpfTest : public BpfTest {
+class MapOperationBpfTest : public GoroutineBpfTest {
 protected:
-  void start(std::function<void()> body, target settings,
-             mapscope_settings load_settings = {
-                 .emit_operations = 1, .use_windows = 1, .emit_memory_calls = 1}) {
-    load(load_settings);
-    if (HasFatalFailure())
-      return;
-    child_.emplace(std::move(body));
-    index_ = watch(child_->pid(), settings);
-  }
-
-  void probe(UprobeProgram program, const char &at, std::uint64_t cookie) {
-    auto links = tracer_->attach(program, "/proc/self/exe", child_->pid(),
-                                 {{own_address(&at).offset, cookie}});
-    ASSERT_TRUE(links) << links.error().message();
-    links_.push_back(std::move(*links));
-  }
-  void probe_map_function(map_operation operation) {
-    probe(UprobeProgram::map_operation, fake_map_function, PROBE_COOKIE(operation, true, index_));
-  }
-
   // Where the calls with kMark bytes were put, in order.
   std::vector<system_call_event> marked_calls() {
     ASSERT_TRUE_OR_EMPTY(tracer_->watch_system_calls());
@@ -85,10 +32,6 @@ protected:
   static void ASSERT_TRUE_OR_EMPTY(const Result<> &result) {
     EXPECT_TRUE(result) << result.error().message();
   }
-
-  std::optional<HeldChild> child_;
-  std::uint32_t index_ = 0;
-  std::vector<UprobeLinks> links_;
 };
 
 TEST_F(MapOperationBpfTest, TellsArgumentsGoroutineAndCaller) {
@@ -136,34 +79,64 @@ TEST_F(MapOperationBpfTest, KnowsAHeaderOnTheGoroutinesStack) {
   auto operations = events_of<map_operation_event>();
   ASSERT_EQ(operations.size(), 1u);
   EXPECT_EQ(operations[0].header_on_stack, 1);
+  EXPECT_LT(operations[0].header_distance, operations[0].stack_distance); // it lies higher
+  EXPECT_GT(operations[0].header_distance, 0u);
   EXPECT_EQ(operations[0].header_read, 1);
   EXPECT_EQ(operations[0].map_header[0], 5u);
   EXPECT_EQ(operations[0].map_header[1], 0xfeedu);
   EXPECT_EQ(tracer_->counts(index_).operations_on_stack[MAP_OPERATION_GROW_TO_TABLE], 1u);
 }
 
-TEST_F(MapOperationBpfTest, AStackIsSentOnceAndBeforeWhatNamesIt) {
-  start(
-      [] {
-        for (int i = 0; i < 3; ++i)
-          run_on_goroutine({.number = SYS_getppid});
-      },
-      fake_target());
-  probe_map_function(MAP_OPERATION_MAKE_SMALL);
-  child_->run();
-
-  std::vector<Event> all = events();
-  ASSERT_EQ(all.size(), 4u);
-  const auto &stack = std::get<stack_event>(all[0].body);
-  EXPECT_EQ(stack.goid, kGoroutine);
-  EXPECT_EQ(stack.frames[0], address_of(fake_map_function));
-  EXPECT_EQ(stack.frames[1], address_of(fake_after_map_call));
-  EXPECT_EQ(stack.frames[2], 0u); // above the user code is no Go code
-  for (int i = 1; i <= 3; ++i)
-    EXPECT_EQ(std::get<map_operation_event>(all[i].body).stack, stack.id);
+TEST_F(MapOperationBpfTest, ClearingIsToldItsMapInBothImplementations) {
+  for (unsigned swiss : {0U, unsigned{TARGET_SWISS}}) {
+    target settings = fake_target();
+    settings.flags |= swiss;
+    start([] { run_on_goroutine({.ax = 0x1110, .bx = 0x2220, .number = SYS_getppid}); }, settings);
+    probe_map_function(MAP_OPERATION_CLEAR);
+    child_->run();
+    auto operations = events_of<map_operation_event>();
+    ASSERT_EQ(operations.size(), 1u);
+    EXPECT_EQ(operations[0].map, swiss ? 0x1110u : 0x2220u); // (*Map).Clear(m; t), mapclear(t, h)
+    EXPECT_EQ(operations[0].map_type, swiss ? 0x2220u : 0x1110u);
+  }
 }
 
-// {used, capacity} of a swiss table.
+constexpr std::uint64_t kWantedMap = 0x77770;
+
+TEST_F(MapOperationBpfTest, OnlyTheWantedMapIsSentAndAllAreCounted) {
+  start(
+      [] {
+        run_on_goroutine({.ax = 0x11110, .number = SYS_getppid});
+        run_on_goroutine({.ax = kWantedMap, .number = SYS_getppid});
+        run_on_goroutine({.ax = 0, .number = SYS_getppid});
+      },
+      fake_target(), {.emit_operations = 1, .only_map = kWantedMap});
+  probe_map_function(MAP_OPERATION_GROW_TO_TABLE);
+  child_->run();
+  std::vector<Event> all = events();
+  ASSERT_EQ(all.size(), 2u); // with its stack
+  EXPECT_EQ(std::get<map_operation_event>(all[1].body).map, kWantedMap);
+  EXPECT_EQ(tracer_->counts(index_).operations[MAP_OPERATION_GROW_TO_TABLE], 3u);
+}
+
+TEST_F(MapOperationBpfTest, SmallHeapRequestsAreCountedAndNotSent) {
+  start(
+      [] {
+        run_on_goroutine({.bx = 99, .number = SYS_getppid});
+        run_on_goroutine({.bx = 100, .number = SYS_getppid});
+      },
+      fake_target(), {.emit_operations = 1, .min_bytes = 100});
+  probe(UprobeProgram::heap_request, fake_map_function,
+        PROBE_COOKIE(HEAP_REQUEST_LARGE, false, index_));
+  child_->run();
+  auto requests = events_of<heap_request_event>();
+  ASSERT_EQ(requests.size(), 1u);
+  EXPECT_EQ(requests[0].bytes, 100u);
+  EXPECT_NE(requests[0].stack, 0u);
+  EXPECT_EQ(tracer_->counts(index_).large_allocation_bytes[1], 199u);
+}
+
+// {used, capacity, growthLeft, localDepth} of a swiss table.
 void rehash_table_of(std::uint16_t capacity) {
   std::uint16_t table[16] = {7, capacity};
   run_on_goroutine({.ax = reinterpret_cast<std::uint64_t>(&table[0]), .number = SYS_getppid});
@@ -175,6 +148,10 @@ TEST_F(MapOperationBpfTest, ARehashOfASmallTableDoublesIt) {
   child_->run();
   EXPECT_EQ(tracer_->counts(index_).table_grows, 1u);
   EXPECT_EQ(tracer_->counts(index_).table_splits, 0u);
+  auto operations = events_of<map_operation_event>();
+  ASSERT_EQ(operations.size(), 1u);
+  EXPECT_EQ(operations[0].table_read, 1);
+  EXPECT_EQ(operations[0].table_front, 7u | 512u << 16);
 }
 
 TEST_F(MapOperationBpfTest, ARehashOfAFullSizedTableSplitsIt) {
@@ -240,7 +217,9 @@ TEST_F(MapOperationBpfTest, WithoutMapRangesTheWindowAloneSeesIt) {
 }
 
 TEST_F(MapOperationBpfTest, AReturnProbeClosesTheWindowAndTellsTheResult) {
-  start([] { run_on_goroutine({.number = SYS_getppid, .result = 0xabc}); }, fake_target());
+  static std::uint64_t header[6] = {0, 0xfeed, 0, 0, 0, 0};
+  const std::uint64_t made = reinterpret_cast<std::uint64_t>(&header[0]);
+  start([made] { run_on_goroutine({.number = SYS_getppid, .result = made}); }, fake_target());
   probe_map_function(MAP_OPERATION_NEW_MAP);
   probe(UprobeProgram::map_operation_return, fake_map_return,
         PROBE_COOKIE(MAP_OPERATION_NEW_MAP, false, index_));
@@ -249,8 +228,23 @@ TEST_F(MapOperationBpfTest, AReturnProbeClosesTheWindowAndTellsTheResult) {
   auto operations = events_of<map_operation_event>();
   ASSERT_EQ(operations.size(), 2u);
   EXPECT_EQ(operations[1].is_return, 1);
-  EXPECT_EQ(operations[1].map, 0xabcu);
+  EXPECT_EQ(operations[1].map, made);
+  EXPECT_EQ(operations[1].header_read, 1);
+  EXPECT_EQ(operations[1].map_header[1], 0xfeedu);
   EXPECT_EQ(operations[1].stack, 0u);
+}
+
+TEST_F(MapOperationBpfTest, AReturnThatHasNoMapTellsTheMapOfTheEntry) {
+  start([] { run_on_goroutine({.ax = 0x11110, .number = SYS_getppid, .result = 0xabc}); },
+        fake_target());
+  probe_map_function(MAP_OPERATION_GROW_TO_TABLE);
+  probe(UprobeProgram::map_operation_return, fake_map_return,
+        PROBE_COOKIE(MAP_OPERATION_GROW_TO_TABLE, false, index_));
+  child_->run();
+
+  auto operations = events_of<map_operation_event>();
+  ASSERT_EQ(operations.size(), 2u);
+  EXPECT_EQ(operations[1].map, 0x11110u);
 }
 
 TEST_F(MapOperationBpfTest, OnTheSystemStackTheGoroutinesFramesAreWalked) {

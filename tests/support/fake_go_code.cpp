@@ -57,6 +57,9 @@ fake_user_code:
     mov 8(%r12), %rax
     mov 16(%r12), %rbx
     mov 24(%r12), %rcx
+    mov 88(%r12), %rdx
+    test %rdx, %rdx
+    cmovne %rdx, %rbp
     mov 72(%r12), %rdx
     cmp 80(%r12), %rdx
     call fake_map_function

@@ -15,6 +15,7 @@ struct FakeRun {
   std::uint64_t number = 0, arguments[3] = {0, 0, 0};
   std::uint64_t result = 0;          // what the map function returns in ax
   std::uint64_t left = 1, right = 0; // compared just before the call: the flags at its entry
+  std::uint64_t fp = 0;              // at the map function's entry; 0: that of the caller
 };
 
 extern "C" {

@@ -70,9 +70,10 @@ protected:
       GTEST_SKIP() << "loading BPF programs needs root";
   }
 
-  void load(mapscope_settings settings = {}) {
+  void load(mapscope_settings settings = {}, std::uint32_t ring_bytes = 4U << 20) {
     TracerOptions options;
     options.settings = settings;
+    options.ring_bytes = ring_bytes;
     options.call_table = call_table(this_machine());
     options.targets_max = 2;
     options.probes_returns = true;
