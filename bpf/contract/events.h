@@ -271,7 +271,10 @@ enum map_misuse {
 	MAP_MISUSE_NIL_MAP = 2,	   /* a panic, which the program may recover from */
 };
 
-/* What could be the header of the map: a word of the stack that points to one being written. */
+/*
+ * What could be the header of the map: a register or a word of the stack points to what looks
+ * like one. Those that are being written come first; user space decides.
+ */
 struct misuse_map {
 	__u64 address;
 	__u64 header[EVENT_MAP_HEADER_WORDS];
@@ -287,7 +290,7 @@ struct map_misuse_event {
 	__u64 g;     /* address of the goroutine's descriptor */
 	__u64 stack; /* as in map_operation_event */
 	__u64 sp;
-	__u64 stack_hi;
+	__u64 stack_hi;			   /* 0: not known */
 	char message[EVENT_MESSAGE_BYTES]; /* "concurrent map writes"; terminated */
 	struct misuse_map maps[EVENT_MISUSE_MAPS];
 	__u64 words[EVENT_MISUSE_WORDS]; /* of the stack, from sp up */

@@ -112,8 +112,8 @@ enum loss {
 	LOSS_WINDOW_TABLE_FULL = 2,
 	LOSS_PENDING_TABLE_FULL = 3, /* a call's result will not be known */
 	LOSS_TLS_MISMATCH = 4,	     /* R14 and the thread's g differ: the offset is wrong */
-	LOSS_STACK_UNREADABLE = 5,   /* a frame of a reported stack could not be read */
-	LOSS_TARGET_TABLE_FULL = 6,  /* a followed child was not added */
+	LOSS_STACK_UNREADABLE = 5,   /* a record has no stack: none could be read, or no place for it */
+	LOSS_TARGET_TABLE_FULL = 6,  /* retired: the kernel side adds no targets */
 	LOSS_COUNT = 8,
 };
 

@@ -37,6 +37,18 @@ heap_request_event valid_heap_request() {
   return event;
 }
 
+stack_event valid_stack() {
+  auto event = valid<stack_event>(EVENT_KIND_STACK);
+  event.id = 0x1234;
+  return event;
+}
+
+map_misuse_event valid_misuse() {
+  auto event = valid<map_misuse_event>(EVENT_KIND_MAP_MISUSE);
+  event.misuse = MAP_MISUSE_CONCURRENT;
+  return event;
+}
+
 template <typename Body> std::vector<std::byte> bytes_of(const Body &body) {
   auto bytes = std::as_bytes(std::span{&body, 1});
   return {bytes.begin(), bytes.end()};
@@ -80,7 +92,8 @@ TEST(DecodeTest, AcceptsEveryKindAtItsExactSizeAlone) {
   expect_exact_size(valid<system_call_detail_event>(EVENT_KIND_SYSTEM_CALL_DETAIL));
   expect_exact_size(valid<system_call_result_event>(EVENT_KIND_SYSTEM_CALL_RESULT));
   expect_exact_size(valid<io_uring_submit_event>(EVENT_KIND_IO_URING_SUBMIT));
-  expect_exact_size(valid<site_stack_event>(EVENT_KIND_SITE_STACK));
+  expect_exact_size(valid_stack());
+  expect_exact_size(valid_misuse());
 }
 
 TEST(DecodeTest, RefusesKindsThatTheContractDoesNotKnow) {
@@ -134,9 +147,9 @@ TEST(DecodeTest, ChecksTheCallInsideADetailedOne) {
 
 TEST(DecodeTest, RefusesStringsWithoutAnEnd) {
   auto exec = valid<process_exec_event>(EVENT_KIND_PROCESS_EXEC);
-  std::memset(exec.comm, 'x', sizeof(exec.comm));
+  std::memset(exec.path, 'x', sizeof(exec.path));
   EXPECT_EQ(error_of(exec), Errc::malformed);
-  exec.comm[15] = 0;
+  exec.path[sizeof(exec.path) - 1] = 0;
   EXPECT_TRUE(decode(bytes_of(exec)));
 
   auto detail = valid<system_call_detail_event>(EVENT_KIND_SYSTEM_CALL_DETAIL);
@@ -146,6 +159,10 @@ TEST(DecodeTest, RefusesStringsWithoutAnEnd) {
   auto result = valid<system_call_result_event>(EVENT_KIND_SYSTEM_CALL_RESULT);
   std::memset(result.path, 'x', sizeof(result.path));
   EXPECT_EQ(error_of(result), Errc::malformed);
+
+  auto misuse = valid_misuse();
+  std::memset(misuse.message, 'x', sizeof(misuse.message));
+  EXPECT_EQ(error_of(misuse), Errc::malformed);
 }
 
 TEST(DecodeTest, RefusesOperationsAndRequestsOfNoKind) {
@@ -164,9 +181,35 @@ TEST(DecodeTest, RefusesOperationsAndRequestsOfNoKind) {
   auto submit = valid<io_uring_submit_event>(EVENT_KIND_IO_URING_SUBMIT);
   submit.is_polled = 2;
   EXPECT_EQ(error_of(submit), Errc::malformed);
-  auto stack = valid<site_stack_event>(EVENT_KIND_SITE_STACK);
-  stack.operation = MAP_OPERATION_COUNT;
+}
+
+TEST(DecodeTest, RefusesAStackWithoutItsId) {
+  auto stack = valid_stack();
+  stack.id = 0;
   EXPECT_EQ(error_of(stack), Errc::malformed);
+}
+
+TEST(DecodeTest, RefusesFlagsOfOperationsThatAreNeitherYesNorNo) {
+  for (auto flag : {&map_operation_event::header_on_stack, &map_operation_event::is_return,
+                    &map_operation_event::header_read, &map_operation_event::table_read}) {
+    auto operation = valid_operation();
+    operation.*flag = 2;
+    EXPECT_EQ(error_of(operation), Errc::malformed);
+  }
+}
+
+TEST(DecodeTest, RefusesAMisuseOfNoKindOrWithMoreThanItHolds) {
+  auto misuse = valid_misuse();
+  misuse.misuse = MAP_MISUSE_NONE;
+  EXPECT_EQ(error_of(misuse), Errc::malformed);
+  misuse.misuse = MAP_MISUSE_NIL_MAP + 1;
+  EXPECT_EQ(error_of(misuse), Errc::malformed);
+  misuse = valid_misuse();
+  misuse.map_count = EVENT_MISUSE_MAPS + 1;
+  EXPECT_EQ(error_of(misuse), Errc::malformed);
+  misuse = valid_misuse();
+  misuse.word_count = EVENT_MISUSE_WORDS + 1;
+  EXPECT_EQ(error_of(misuse), Errc::malformed);
 }
 
 } // namespace
