@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kStacksMax = 16384;
 constexpr std::size_t kMapsMax = 65536;
 constexpr std::size_t kWaitingMax = 16384;
+constexpr std::size_t kEventsReserved = 65536;
 // A creation that has not returned after so many takes has lost its return, or is very large.
 constexpr std::uint64_t kTakesForReturn = 256;
 
@@ -251,8 +252,9 @@ std::vector<TraceEvent> TraceAttributor::take_before(std::uint64_t end_ns) {
     events_ = std::move(sorted);
   }
   auto rest = std::ranges::lower_bound(events_, end_ns, {}, &TraceEvent::time_ns);
-  std::vector<TraceEvent> stay{std::make_move_iterator(rest),
-                               std::make_move_iterator(events_.end())};
+  std::vector<TraceEvent> stay;
+  stay.reserve(std::min(events_.size(), kEventsReserved)); // about as many will come again
+  std::ranges::move(rest, events_.end(), std::back_inserter(stay));
   events_.erase(rest, events_.end());
   return std::exchange(events_, std::move(stay));
 }
