@@ -17,12 +17,13 @@ struct Rule {
 
 constexpr std::array kRules{
     Rule{MAP_OPERATION_MAKE_SMALL, Depth::normal, true},
-    Rule{MAP_OPERATION_MAKE, Depth::normal, true},
-    Rule{MAP_OPERATION_NEW_MAP, Depth::normal, true},
-    Rule{MAP_OPERATION_CLONE, Depth::normal, true},
+    Rule{MAP_OPERATION_MAKE, Depth::rare, true},
+    Rule{MAP_OPERATION_NEW_MAP, Depth::rare, true},
+    Rule{MAP_OPERATION_CLONE, Depth::rare, true},
     Rule{MAP_OPERATION_HASH_GROW, Depth::light, true},
     Rule{MAP_OPERATION_GROW_TO_TABLE, Depth::normal, true},
-    Rule{MAP_OPERATION_REHASH, Depth::normal, true},
+    Rule{MAP_OPERATION_REHASH, Depth::rare, true},
+    Rule{MAP_OPERATION_PRUNE, Depth::rare, true},
     Rule{MAP_OPERATION_CLEAR, Depth::normal, true},
     // The first group of a swiss map and the moves of classic buckets would cost a hit for
     // each map and each assignment. They are allocation under a write: the stack sees it.
@@ -32,12 +33,13 @@ constexpr std::array kRules{
     Rule{MAP_OPERATION_TABLE_GROW, Depth::exact, false},
     Rule{MAP_OPERATION_TABLE_SPLIT, Depth::exact, false},
     Rule{MAP_OPERATION_INSTALL_SPLIT, Depth::exact, false},
-    Rule{MAP_OPERATION_PRUNE, Depth::exact, true},
 };
 
-bool is_probed(const Rule &rule, Depth depth, const BinaryFacts &facts) {
-  if (depth != Depth::light)
-    return rule.from <= depth;
+bool is_probed(const Rule &rule, const ProbeChoice &choice, const BinaryFacts &facts) {
+  if (choice.only && !choice.only->test(rule.operation))
+    return false;
+  if (choice.depth != Depth::light)
+    return rule.from <= std::max(choice.depth, choice.only ? Depth::normal : Depth::light);
   // The rarest growth there is: tables past 1024 slots where the compiler left the function
   // in place, all doublings where it did not.
   bool has_split = facts.operations.contains(MAP_OPERATION_TABLE_SPLIT);
@@ -58,17 +60,17 @@ PlannedProbe entry_probe(ProbeKind kind, const ProbePoint &point, unsigned subje
           .on_stack_check = point.on_stack_check};
 }
 
-void plan_operation(const BinaryFacts &facts, const Rule &rule, Depth depth, ProbePlan &plan,
-                    std::vector<ElfRange> &windowed) {
+void plan_operation(const BinaryFacts &facts, const Rule &rule, const ProbeChoice &choice,
+                    ProbePlan &plan, std::vector<ElfRange> &windowed) {
   auto entry = facts.operations.find(rule.operation);
   if (entry == facts.operations.end())
     return;
   for (const ProbePoint &point : entry->second) {
-    bool window = rule.opens_window && depth != Depth::light;
+    bool window = rule.opens_window && choice.opens_windows();
     plan.probes.push_back(entry_probe(ProbeKind::map_operation, point, rule.operation, window));
     if (window)
       windowed.push_back({point.entry, point.size_bytes});
-    if (depth != Depth::exact || !rule.opens_window)
+    if (choice.depth != Depth::exact || !rule.opens_window)
       continue;
     for (const ReturnPoint &end : point.returns)
       plan.probes.push_back({.kind = ProbeKind::map_operation_return,
@@ -76,6 +78,16 @@ void plan_operation(const BinaryFacts &facts, const Rule &rule, Depth depth, Pro
                              .offset = end.offset,
                              .subject = static_cast<std::uint8_t>(rule.operation)});
   }
+}
+
+// A panic says that a map is nil, the other functions that two goroutines use one.
+void plan_misuse(const BinaryFacts &facts, ProbePlan &plan) {
+  bool throws = facts.version < GoVersion{1, 19, 0}; // it had no fatal yet
+  for (const auto &[function, point] : facts.misuse)
+    if (function != "runtime.throw" || throws)
+      plan.probes.push_back(entry_probe(
+          ProbeKind::map_misuse, point,
+          function == "runtime.gopanic" ? MAP_MISUSE_NIL_MAP : MAP_MISUSE_CONCURRENT, false));
 }
 
 pc_range as_contract(ElfRange range) { return {range.start.value, range.size_bytes}; }
@@ -118,17 +130,20 @@ Result<> fill_ranges(const BinaryFacts &facts, const std::vector<ElfRange> &wind
 
 } // namespace
 
-Result<ProbePlan> plan_probes(const BinaryFacts &facts, Depth depth) {
+Result<ProbePlan> plan_probes(const BinaryFacts &facts, const ProbeChoice &choice) {
   if (facts.map_implementation == MapImplementation::none)
     return fail(Errc::unsupported, "{} has no map functions that mapscope knows", facts.path);
 
   ProbePlan plan;
   std::vector<ElfRange> windowed;
   for (const Rule &rule : kRules)
-    if (is_probed(rule, depth, facts))
-      plan_operation(facts, rule, depth, plan, windowed);
-  for (const auto &[request, point] : facts.heap_requests)
-    plan.probes.push_back(entry_probe(ProbeKind::heap_request, point, request, false));
+    if (is_probed(rule, choice, facts))
+      plan_operation(facts, rule, choice, plan, windowed);
+  if (choice.heap_requests)
+    for (const auto &[request, point] : facts.heap_requests)
+      plan.probes.push_back(entry_probe(ProbeKind::heap_request, point, request, false));
+  if (choice.misuse)
+    plan_misuse(facts, plan);
 
   target &settings = plan.settings;
   TRY(fill_layout(facts, settings));
@@ -139,6 +154,8 @@ Result<ProbePlan> plan_probes(const BinaryFacts &facts, Depth depth) {
   settings.syscall6 = as_contract(facts.syscall6);
   settings.systemstack_switch = facts.systemstack_switch.value;
   settings.flags = TARGET_GO;
+  if (facts.map_implementation == MapImplementation::swiss)
+    settings.flags |= TARGET_SWISS;
   if (facts.version < GoVersion{1, 21, 0})
     settings.flags |= TARGET_STRAY_FRAMES;
   if (facts.tls_offset) {

@@ -6,9 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <climits>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 #include <vector>
 
@@ -69,6 +72,20 @@ Result<ProcessStat> read_stat(pid_t pid) {
 }
 
 } // namespace
+
+std::vector<pid_t> running_processes() {
+  std::vector<pid_t> pids;
+  std::error_code no_more; // a process that ends meanwhile is no error
+  for (const auto &entry : std::filesystem::directory_iterator("/proc", no_more)) {
+    std::string name = entry.path().filename();
+    pid_t pid = 0;
+    auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error == std::errc{} && end == name.data() + name.size())
+      pids.push_back(pid);
+  }
+  std::ranges::sort(pids);
+  return pids;
+}
 
 Result<std::uint64_t> process_start_time(pid_t pid) { return TRY(read_stat(pid)).start_time_ns; }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/address.h"
 #include "base/error.h"
@@ -21,6 +22,9 @@ struct ProcessInfo {
 
 // Errc::gone: no such process; denied: another user's; unsupported: a kernel thread.
 Result<ProcessInfo> find_process(pid_t pid);
+
+// Every process of this pid namespace, in the order of their numbers.
+std::vector<pid_t> running_processes();
 
 // Nanoseconds since boot, in steps of the kernel's clock tick. Errc::gone as above.
 Result<std::uint64_t> process_start_time(pid_t pid);

@@ -2,6 +2,7 @@
 #include "commands/commands.h"
 
 #include <algorithm>
+#include <csignal>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@
 #include "commands/doctor.h"
 #include "commands/exit_status.h"
 #include "commands/inspect.h"
+#include "commands/record.h"
+#include "commands/replay.h"
+#include "commands/trace.h"
 #include "commands/verify.h"
 
 namespace mapscope {
@@ -21,6 +25,8 @@ int run(int argc, char **argv) {
   char **end = std::find(argv, argv + argc, std::string_view{"--"});
   std::vector<std::string> command_line(end == argv + argc ? end : end + 1, argv + argc);
 
+  ::signal(SIGPIPE, SIG_IGN); // a reader that has seen enough shows where we write
+
   CLI::App app{"mapscope watches the maps of Go programs from outside: it never pauses, changes "
                "or restarts them.",
                "mapscope"};
@@ -28,7 +34,10 @@ int run(int argc, char **argv) {
   app.require_subcommand(1);
 
   std::function<int()> selected;
-  add_verify(app, std::move(command_line), selected);
+  add_verify(app, command_line, selected);
+  add_trace(app, command_line, selected);
+  add_record(app, command_line, selected);
+  add_replay(app, selected);
   add_doctor(app, selected);
   add_inspect(app, selected);
 

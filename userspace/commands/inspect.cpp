@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "binary/confined_parser.h"
-#include "wire/facts_json.h"
 #include "commands/exit_status.h"
 #include "commands/messages.h"
 #include "report/inspect_text.h"
 #include "report/terminal.h"
+#include "wire/facts_json.h"
 
 namespace mapscope {
 namespace {

@@ -23,7 +23,7 @@ struct RunStart {
   std::uint64_t time_ns = 0; // CLOCK_MONOTONIC, as all times of events
   // CLOCK_REALTIME less CLOCK_MONOTONIC when the run began, so that wall time can be told.
   std::int64_t wall_offset_ns = 0;
-  std::string timezone; // "CET-1CEST": what TZ would say; empty: UTC
+  std::int32_t utc_offset_seconds = 0; // of local time when the run began; east is positive
 };
 
 // A process is watched from now on. Records name it by `index`, which is reused after its end.

@@ -31,6 +31,8 @@ UprobeProgram program_of(ProbeKind kind) {
     return UprobeProgram::heap_request;
   case ProbeKind::image_entry:
     return UprobeProgram::image_entry;
+  case ProbeKind::map_misuse:
+    return UprobeProgram::map_misuse;
   }
   __builtin_unreachable();
 }

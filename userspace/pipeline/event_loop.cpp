@@ -40,13 +40,17 @@ StopSignals::~StopSignals() {
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 
-Wake wait_for(const StopSignals &signals, const Fd &pid_fd, std::chrono::milliseconds timeout) {
-  std::array<pollfd, 2> descriptors{{{.fd = signals.fd().get(), .events = POLLIN, .revents = 0},
-                                     {.fd = pid_fd.get(), .events = POLLIN, .revents = 0}}};
+Wake wait_for(const StopSignals &signals, const Fd &pid_fd, int wake_fd,
+              std::chrono::milliseconds timeout) {
+  std::array<pollfd, 3> descriptors{{{.fd = signals.fd().get(), .events = POLLIN, .revents = 0},
+                                     {.fd = pid_fd.get(), .events = POLLIN, .revents = 0},
+                                     {.fd = wake_fd, .events = POLLIN, .revents = 0}}};
   int ready = ::poll(descriptors.data(), descriptors.size(), static_cast<int>(timeout.count()));
   if (ready <= 0)
     return Wake::timer;
-  return descriptors[0].revents != 0 ? Wake::stopped : Wake::target_ended;
+  if (descriptors[0].revents != 0)
+    return Wake::stopped;
+  return descriptors[1].revents != 0 ? Wake::target_ended : Wake::timer;
 }
 
 } // namespace mapscope

@@ -26,7 +26,9 @@ private:
 
 enum class Wake { timer, stopped, target_ended };
 
-// Sleeps until a stop signal, the end of the process behind `pid_fd`, or `timeout`.
-Wake wait_for(const StopSignals &signals, const Fd &pid_fd, std::chrono::milliseconds timeout);
+// Sleeps until a stop signal, the end of the process behind `pid_fd` (if it is one), `timeout`, or
+// until the kernel side has something that can't wait for that (`wake_fd`): Wake::timer as well.
+Wake wait_for(const StopSignals &signals, const Fd &pid_fd, int wake_fd,
+              std::chrono::milliseconds timeout);
 
 } // namespace mapscope

@@ -5,9 +5,9 @@
 
 namespace mapscope {
 
-VerifyScope scope_of(const BinaryFacts &facts, const ProbePlan &plan, Depth depth) {
+VerifyScope scope_of(const BinaryFacts &facts, const ProbePlan &plan, const ProbeChoice &choice) {
   VerifyScope scope;
-  scope.windows = depth != Depth::light;
+  scope.windows = choice.opens_windows();
   scope.outside_refined = true;
   auto is_whole = [&facts](std::string_view function) {
     return std::ranges::find(facts.inlined_copies, function, &InlinedCopy::function) ==

@@ -9,6 +9,6 @@ namespace mapscope {
 
 // Which kinds of operations are counted completely: all their functions are probed and none
 // was inlined elsewhere, or the binary has no such function at all.
-VerifyScope scope_of(const BinaryFacts &facts, const ProbePlan &plan, Depth depth);
+VerifyScope scope_of(const BinaryFacts &facts, const ProbePlan &plan, const ProbeChoice &choice);
 
 } // namespace mapscope

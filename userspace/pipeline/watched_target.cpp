@@ -20,29 +20,26 @@ Result<Fd> duplicate(const Fd &file) {
 } // namespace
 
 Result<std::unique_ptr<WatchedTarget>> WatchedTarget::open(Tracer &tracer, BinaryCache &binaries,
-                                                           ProcessInfo process, Depth depth) {
+                                                           ProcessInfo process,
+                                                           const ProbeChoice &choice) {
   std::shared_ptr<ConfinedBinary> binary =
       TRY(binaries.open(TRY(duplicate(process.executable)), process.exe));
-  ProbePlan plan = TRY(plan_probes(binary->facts(), depth));
-  std::unique_ptr<WatchedTarget> target{
+  ProbePlan plan = TRY(plan_probes(binary->facts(), choice));
+  return std::unique_ptr<WatchedTarget>{
       new WatchedTarget{tracer, std::move(binary), std::move(plan), std::move(process)}};
-  target->attributor_ =
-      std::make_unique<CallAttributor>(target->process_.key, target->facts(), *target->binary_);
-  return target;
 }
 
-Result<> WatchedTarget::place(std::optional<LoadBias> bias, std::uint32_t extra_flags) {
+Result<> WatchedTarget::place(std::uint32_t extra_flags) {
   auto pid = static_cast<pid_t>(process_.key.pid);
   target settings = plan_.settings;
   settings.flags |= extra_flags;
-  if (bias) {
+  if (load_bias_) {
     settings.flags |= TARGET_BIAS_KNOWN;
-    settings.load_bias = bias->value;
-    set_load_bias(*bias);
+    settings.load_bias = load_bias_->value;
   }
   index_ = TRY(tracer_.add_target(pid, settings));
   std::optional<FileOffset> await_entry;
-  if (!bias)
+  if (!load_bias_)
     await_entry = facts().entry_offset;
   links_ = TRY(place_probes(tracer_, plan_, process_.executable, pid, index_, await_entry));
   tracer_.target_at(index_).flags |= TARGET_WATCHED;
@@ -50,13 +47,13 @@ Result<> WatchedTarget::place(std::optional<LoadBias> bias, std::uint32_t extra_
 }
 
 Result<std::unique_ptr<WatchedTarget>> WatchedTarget::running(Tracer &tracer, BinaryCache &binaries,
-                                                              pid_t pid, Depth depth,
+                                                              pid_t pid, const ProbeChoice &choice,
                                                               std::uint32_t extra_flags) {
   ProcessInfo process = TRY(find_process(pid));
-  auto target = TRY(open(tracer, binaries, std::move(process), depth));
+  auto target = TRY(open(tracer, binaries, std::move(process), choice));
   target->plan_.settings.goroutine_seen = 1;
-  LoadBias bias = TRY(process_load_bias(pid, target->facts().entry));
-  TRY(target->place(bias, extra_flags));
+  target->load_bias_ = TRY(process_load_bias(pid, target->facts().entry));
+  TRY(target->place(extra_flags));
   // The pid could have been reused between the first look and the probes.
   if (TRY(process_start_time(pid)) != target->process_.key.start_time_ns)
     return fail(Errc::gone, "process {} ended while its probes were placed", pid);
@@ -65,16 +62,16 @@ Result<std::unique_ptr<WatchedTarget>> WatchedTarget::running(Tracer &tracer, Bi
 
 Result<std::unique_ptr<WatchedTarget>> WatchedTarget::held(Tracer &tracer, BinaryCache &binaries,
                                                            pid_t pid, ResolvedCommand command,
-                                                           Depth depth, std::uint32_t extra_flags) {
+                                                           const ProbeChoice &choice,
+                                                           std::uint32_t extra_flags) {
   ProcessInfo process;
   process.key = {static_cast<std::uint32_t>(pid), TRY(process_start_time(pid))};
   process.exe = std::move(command.path);
   process.executable = std::move(command.file);
-  auto target = TRY(open(tracer, binaries, std::move(process), depth));
-  std::optional<LoadBias> bias;
+  auto target = TRY(open(tracer, binaries, std::move(process), choice));
   if (!target->facts().is_pie)
-    bias = LoadBias{};
-  TRY(target->place(bias, extra_flags | TARGET_AWAITS_EXEC));
+    target->load_bias_ = LoadBias{};
+  TRY(target->place(extra_flags | TARGET_AWAITS_EXEC));
   return target;
 }
 
@@ -88,11 +85,6 @@ WatchedTarget::Image WatchedTarget::running_image() const {
   if (!running)
     return Image::gone;
   return same_file(running, process_.executable) ? Image::same : Image::another;
-}
-
-void WatchedTarget::set_load_bias(LoadBias bias) {
-  attributor_->set_load_bias(bias);
-  knows_load_bias_ = true;
 }
 
 } // namespace mapscope

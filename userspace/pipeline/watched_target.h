@@ -1,5 +1,4 @@
-// One process under observation: its executable's facts, its probes, and what turns its
-// records into attributed calls.
+// One process under observation: its executable's facts and its probes.
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +10,6 @@
 
 #include "attach/plan.h"
 #include "attach/process.h"
-#include "attribute/call_attributor.h"
 #include "binary/confined_parser.h"
 #include "kernel/tracer.h"
 
@@ -21,29 +19,30 @@ class WatchedTarget {
 public:
   // A process that runs already. Its probes are placed and its calls are counted from the
   // moment this returns. `extra_flags` of enum target_flag.
-  static Result<std::unique_ptr<WatchedTarget>>
-  running(Tracer &tracer, BinaryCache &binaries, pid_t pid, Depth depth, std::uint32_t extra_flags);
+  static Result<std::unique_ptr<WatchedTarget>> running(Tracer &tracer, BinaryCache &binaries,
+                                                        pid_t pid, const ProbeChoice &choice,
+                                                        std::uint32_t extra_flags);
   // A process that is held before the exec of `command`.
   static Result<std::unique_ptr<WatchedTarget>> held(Tracer &tracer, BinaryCache &binaries,
                                                      pid_t pid, ResolvedCommand command,
-                                                     Depth depth, std::uint32_t extra_flags);
+                                                     const ProbeChoice &choice,
+                                                     std::uint32_t extra_flags);
   ~WatchedTarget();
   WatchedTarget(const WatchedTarget &) = delete;
   WatchedTarget &operator=(const WatchedTarget &) = delete;
 
   std::uint32_t index() const { return index_; }
   const ProcessInfo &process() const { return process_; }
+  const std::shared_ptr<ConfinedBinary> &binary() const { return binary_; }
   const BinaryFacts &facts() const { return binary_->facts(); }
   const ProbePlan &plan() const { return plan_; }
-  CallAttributor &attributor() { return *attributor_; }
+  // Absent: the image has not reached its first instruction, which will tell.
+  std::optional<LoadBias> load_bias() const { return load_bias_; }
+  void set_load_bias(LoadBias bias) { load_bias_ = bias; }
 
   // Whether /proc/PID/exe is still the file that the probes were planned for.
   enum class Image { same, another, gone };
   Image running_image() const;
-  // The load bias of a position-independent image, told by its first instruction.
-  void set_load_bias(LoadBias bias);
-  // False: no call of it could be attributed.
-  bool knows_load_bias() const { return knows_load_bias_; }
   // Takes the probes off. The counters stay readable.
   void detach() { links_.clear(); }
 
@@ -52,17 +51,16 @@ private:
                 ProcessInfo process)
       : tracer_(tracer), binary_(std::move(binary)), plan_(std::move(plan)),
         process_(std::move(process)) {}
-  static Result<std::unique_ptr<WatchedTarget>> open(Tracer &tracer, BinaryCache &binaries,
-                                                     ProcessInfo process, Depth depth);
-  Result<> place(std::optional<LoadBias> bias, std::uint32_t extra_flags);
+  static Result<std::unique_ptr<WatchedTarget>>
+  open(Tracer &tracer, BinaryCache &binaries, ProcessInfo process, const ProbeChoice &choice);
+  Result<> place(std::uint32_t extra_flags);
 
   Tracer &tracer_;
   std::shared_ptr<ConfinedBinary> binary_;
   ProbePlan plan_;
   ProcessInfo process_;
   std::uint32_t index_ = EVENT_NO_TARGET;
-  bool knows_load_bias_ = false;
-  std::unique_ptr<CallAttributor> attributor_;
+  std::optional<LoadBias> load_bias_;
   std::vector<UprobeLinks> links_;
 };
 

@@ -51,7 +51,7 @@ std::vector<unsigned> subjects(const ProbePlan &plan, ProbeKind kind) {
 }
 
 ProbePlan plan_of(const BinaryFacts &facts, Depth depth) {
-  auto plan = plan_probes(facts, depth);
+  auto plan = plan_probes(facts, {.depth = depth});
   EXPECT_TRUE(plan) << plan.error().message();
   return plan ? *plan : ProbePlan{};
 }
@@ -72,6 +72,43 @@ TEST(PlanTest, LightlyOnlyTheRarestGrowthAndNoWindow) {
   EXPECT_EQ(subjects(plan, ProbeKind::map_operation),
             std::vector<unsigned>{MAP_OPERATION_TABLE_SPLIT});
   EXPECT_EQ(plan.settings.windowed_count, 0u);
+}
+
+TEST(PlanTest, RarelyWhatOneInManyAssignmentsDoes) {
+  ProbePlan plan = plan_of(swiss_facts(), Depth::rare);
+  EXPECT_EQ(subjects(plan, ProbeKind::map_operation),
+            (std::vector<unsigned>{MAP_OPERATION_NEW_MAP, MAP_OPERATION_REHASH}));
+}
+
+TEST(PlanTest, WhatIsAskedForIsProbedWhereverItIsRare) {
+  ProbeChoice choice{.depth = Depth::rare};
+  choice.only.emplace().set(MAP_OPERATION_CLEAR).set(MAP_OPERATION_GROW_TO_SMALL);
+  auto plan = plan_probes(swiss_facts(), choice);
+  ASSERT_TRUE(plan);
+  // The first group of each map only at Depth::exact, where its cost was asked for.
+  EXPECT_EQ(subjects(*plan, ProbeKind::map_operation), std::vector<unsigned>{MAP_OPERATION_CLEAR});
+}
+
+TEST(PlanTest, WithoutWindowsNoRangeIsOneOfAWindow) {
+  auto plan = plan_probes(swiss_facts(), {.windows = false});
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->settings.windowed_count, 0u);
+  EXPECT_FALSE(plan->probes.front().opens_window);
+  EXPECT_TRUE((ProbeChoice{.depth = Depth::exact, .windows = false}.opens_windows()));
+}
+
+TEST(PlanTest, MisuseIsProbedWhereItIsReported) {
+  BinaryFacts facts = swiss_facts();
+  for (const char *function : {"runtime.fatal", "runtime.throw", "runtime.gopanic"})
+    facts.misuse.emplace(function, point_at(function, 0x409000));
+  auto plan = plan_probes(facts, {.misuse = true});
+  ASSERT_TRUE(plan);
+  // Since Go 1.19 the runtime throws for other reasons only.
+  EXPECT_EQ(subjects(*plan, ProbeKind::map_misuse),
+            (std::vector<unsigned>{MAP_MISUSE_CONCURRENT, MAP_MISUSE_NIL_MAP}));
+  facts.version = {1, 18, 10};
+  EXPECT_EQ(subjects(*plan_probes(facts, {.misuse = true}), ProbeKind::map_misuse).size(), 3u);
+  EXPECT_TRUE(subjects(plan_of(facts, Depth::normal), ProbeKind::map_misuse).empty());
 }
 
 TEST(PlanTest, ExactlyAlsoFirstGroupsTableInternalsAndReturns) {
@@ -111,7 +148,7 @@ TEST(PlanTest, WithoutTlsOffsetItSaysWhatIsNotSeen) {
 TEST(PlanTest, WithoutTheLayoutOfAGoroutineThereIsNoPlan) {
   BinaryFacts facts = swiss_facts();
   facts.layout.offsets.erase("runtime.g.goid");
-  auto plan = plan_probes(facts, Depth::normal);
+  auto plan = plan_probes(facts, {});
   ASSERT_FALSE(plan);
   EXPECT_EQ(plan.error().code(), Errc::unsupported);
   EXPECT_NE(plan.error().message().find("runtime.g.goid"), std::string::npos);
@@ -120,7 +157,7 @@ TEST(PlanTest, WithoutTheLayoutOfAGoroutineThereIsNoPlan) {
 TEST(PlanTest, WithoutMapFunctionsThereIsNoPlan) {
   BinaryFacts facts = swiss_facts();
   facts.map_implementation = MapImplementation::none;
-  EXPECT_FALSE(plan_probes(facts, Depth::normal));
+  EXPECT_FALSE(plan_probes(facts, {}));
 }
 
 } // namespace

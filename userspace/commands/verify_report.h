@@ -1,0 +1,20 @@
+// What `verify` and a replayed `verify` do with a verdict.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "base/handle.h"
+#include "commands/exit_status.h"
+#include "flow/verdict.h"
+#include "recording/recording_writer.h"
+
+namespace mapscope {
+
+Result<ExitStatus> report_verdict(const Verdict &verdict, bool as_json, const Fd &report);
+
+// A new recording; null where no path is given.
+Result<std::unique_ptr<RecordingWriter>> open_recording(const std::string &path);
+
+} // namespace mapscope

@@ -1,0 +1,122 @@
+// From records to trace events; see trace_analysis.h.
+#include "pipeline/trace_analysis.h"
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <type_traits>
+#include <utility>
+
+#include "decode/decode.h"
+
+namespace mapscope {
+namespace {
+
+// What of the events that arrived could not be told, by the names that JSON has for it.
+std::vector<NamedCount> unknown_of(const TraceAttributor::Counts &counts) {
+  return {{"stacks_unknown", counts.stacks_unknown},
+          {"addresses_unnamed", counts.addresses_unnamed},
+          {"types_unknown", counts.types_unknown},
+          {"maps_forgotten", counts.maps_forgotten},
+          {"returns_lost", counts.returns_lost},
+          {"calls_without_result", counts.calls_without_result},
+          {"misuses_dropped", counts.misuses_dropped}};
+}
+
+} // namespace
+
+void TraceAnalysis::target_start(const TargetStart &start) {
+  sink_.target(start);
+  std::ranges::copy(start.warnings, std::back_inserter(end_.notes));
+  auto attributor = std::make_unique<TraceAttributor>(start.process, *start.facts, *start.names,
+                                                      start.returns_probed);
+  if (start.load_bias)
+    attributor->set_load_bias(*start.load_bias);
+  targets_[start.index] = {start, std::move(attributor)};
+}
+
+void TraceAnalysis::record(std::span<const std::byte> record) {
+  auto event = decode(record);
+  if (!event) {
+    ++end_.dropped[static_cast<std::size_t>(DropReason::malformed)];
+    return;
+  }
+  std::visit([&](const auto &body) { take(event->header, body); }, event->body);
+}
+
+// Between an exec and the new probes, records still name the place of the old image.
+TraceAnalysis::Target *TraceAnalysis::target_of(const event_header &header) {
+  if (auto target = targets_.find(header.target); target != targets_.end())
+    return &target->second;
+  auto same_process = std::ranges::find_if(
+      targets_, [&](const auto &entry) { return entry.second.start.tgid == header.tgid; });
+  return same_process == targets_.end() ? nullptr : &same_process->second;
+}
+
+template <typename Body> void TraceAnalysis::take(const event_header &header, const Body &body) {
+  // Of processes that are no targets (yet) these are told too.
+  constexpr bool kMayBeStrange = std::is_same_v<Body, process_exec_event> ||
+                                 std::is_same_v<Body, process_exit_event> ||
+                                 std::is_same_v<Body, process_fork_event>;
+  Target *target = target_of(header);
+  if (target == nullptr) {
+    if constexpr (!kMayBeStrange)
+      ++end_.dropped[static_cast<std::size_t>(DropReason::unknown_target)];
+    return;
+  }
+  if constexpr (std::is_same_v<Body, image_entry_event>) {
+    target->attributor->set_load_bias({body.load_bias});
+  } else if constexpr (std::is_same_v<Body, system_call_result_event>) {
+    if (!target->attributor->add(body))
+      ++end_.dropped[static_cast<std::size_t>(DropReason::unpaired_result)];
+  } else if constexpr (!std::is_same_v<Body, process_fork_event>) {
+    target->attributor->add(body);
+  }
+}
+
+void TraceAnalysis::drained() {
+  if (targets_.size() == 1) {
+    hand_on(targets_.begin()->second.attributor->take());
+    return;
+  }
+  std::vector<TraceEvent> events;
+  for (auto &[index, target] : targets_)
+    std::ranges::move(target.attributor->take(), std::back_inserter(events));
+  std::ranges::stable_sort(events, {}, &TraceEvent::time_ns);
+  hand_on(std::move(events));
+}
+
+void TraceAnalysis::hand_on(std::vector<TraceEvent> events) {
+  for (const TraceEvent &event : events)
+    sink_.event(event);
+  sink_.flush();
+}
+
+void TraceAnalysis::goroutines(const GoroutineSnapshot &snapshot) {
+  if (auto target = targets_.find(snapshot.index); target != targets_.end())
+    target->second.attributor->add(snapshot);
+}
+
+void TraceAnalysis::remark(const Remark &remark) { end_.notes.push_back(remark.sentence); }
+
+void TraceAnalysis::target_end(const TargetEnd &end) {
+  auto target = targets_.find(end.index);
+  if (target == targets_.end())
+    return;
+  hand_on(target->second.attributor->take_all());
+  attribution_ += target->second.attributor->counts();
+  std::ranges::transform(end_.lost, end.counts.lost, end_.lost.begin(), std::plus{});
+  targets_.erase(target);
+}
+
+void TraceAnalysis::end(const RunEnd &end) {
+  end_.time_ns = end.time_ns;
+  end_.events = end.events;
+  end_.command = end.command;
+  end_.unknown = unknown_of(attribution_);
+  if (!attribution_.error.empty())
+    end_.notes.push_back(fmt::format("names could not be found: {}", attribution_.error));
+  sink_.end(end_);
+}
+
+} // namespace mapscope

@@ -1,0 +1,377 @@
+// One live run; see watch_session.h.
+#include "pipeline/watch_session.h"
+
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+#include <map>
+#include <memory>
+
+#include "attribute/system_calls.h"
+#include "base/clock.h"
+#include "decode/decode.h"
+#include "kernel/process_ids.h"
+#include "kernel/tracer.h"
+#include "pipeline/event_loop.h"
+#include "pipeline/privileges.h"
+#include "pipeline/probe_hits.h"
+#include "pipeline/verify_scope.h"
+#include "pipeline/watched_target.h"
+
+namespace mapscope {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How often the ring buffer is drained: a wake-up of ours for each record would cost the
+// target as much as forty records.
+constexpr auto kDrainInterval = 10ms;
+constexpr std::uint32_t kFollowedMax = 16;
+// From here on probes take more than a fifth of a core of the target.
+constexpr std::uint64_t kHitsPerSecondHigh = 200'000;
+
+TracerOptions tracer_options(const WatchOptions &options) {
+  TracerOptions tracer;
+  tracer.settings = options.settings;
+  tracer.settings.use_windows = options.probes.opens_windows();
+  tracer.settings.watch_every_exec = options.every_go_program;
+  tracer.call_table = call_table(this_machine());
+  tracer.probes_returns = options.probes.depth == Depth::exact;
+  tracer.ring_bytes = options.ring_bytes;
+  tracer.targets_max = options.every_go_program ? TARGETS_MAX
+                       : options.follow         ? kFollowedMax
+                                                : 2; // two: the target may exec
+  return tracer;
+}
+
+RunStart start_now() {
+  RunStart start;
+  start.machine = this_machine();
+  start.time_ns = now_ns();
+  std::uint64_t wall_ns = now_ns(CLOCK_REALTIME);
+  start.wall_offset_ns = static_cast<std::int64_t>(wall_ns - start.time_ns);
+  auto wall_seconds = static_cast<std::time_t>(wall_ns / 1'000'000'000U);
+  std::tm local{};
+  if (::localtime_r(&wall_seconds, &local) != nullptr)
+    start.utc_offset_seconds = static_cast<std::int32_t>(local.tm_gmtoff);
+  return start;
+}
+
+class WatchSession {
+public:
+  WatchSession(const WatchOptions &options, RunObserver &observer, Tracer tracer)
+      : options_(options), observer_(observer), tracer_(std::move(tracer)) {}
+
+  Result<> begin(std::optional<HeldCommand> &command);
+  void watch_until_end(const StopSignals &signals, const Fd &pid_fd,
+                       const std::function<bool()> &wants_end);
+  void finish(std::optional<HeldCommand> &command);
+  // That all is in place, for who waits to put the target to work.
+  std::string describe_watch() const;
+
+private:
+  using TargetPtr = std::unique_ptr<WatchedTarget>;
+
+  Result<TargetPtr> hold(std::optional<HeldCommand> &command);
+  void find_every_go_program();
+  std::uint32_t follow_flag() const {
+    return options_.follow ? static_cast<std::uint32_t>(TARGET_FOLLOW) : 0U;
+  }
+  void add(TargetPtr target);
+  void take(std::span<const std::byte> record);
+  void handle(const process_exec_event &event);
+  void handle(const process_exit_event &event);
+  void handle(const image_entry_event &event);
+  void watch_new_image(pid_t pid, std::uint64_t exec_time_ns, std::uint16_t old_index);
+  void retire(std::uint32_t index);
+  void drain();
+  void look_at_rates();
+  target_counts counts() const;
+  void doubt(std::string sentence) { observer_.remark({true, std::move(sentence)}); }
+  void note(std::string sentence) { observer_.remark({false, std::move(sentence)}); }
+
+  const WatchOptions &options_;
+  RunObserver &observer_;
+  Tracer tracer_;
+  BinaryCache binaries_;
+  std::map<std::uint32_t, TargetPtr> targets_; // by index
+  std::optional<std::uint32_t> first_;         // index of the one that the run is about
+  target_counts past_counts_{};                // of those that are gone
+  std::uint64_t started_ns_ = 0;
+  std::uint64_t hits_seen_ = 0;
+  std::uint64_t hits_seen_at_ns_ = 0;
+  bool rate_was_said_ = false;
+};
+
+Result<WatchSession::TargetPtr> WatchSession::hold(std::optional<HeldCommand> &command) {
+  ResolvedCommand resolved = TRY(resolve_command(options_.command.front()));
+  if (is_script(resolved.file))
+    return fail(Errc::unsupported,
+                "{} is a script: name the Go program that it starts, or give -p PID once that runs",
+                resolved.path);
+  command.emplace(TRY(HeldCommand::start(resolved.path, options_.command, options_.run_as)));
+  return WatchedTarget::held(tracer_, binaries_, command->pid(), std::move(resolved),
+                             options_.probes, follow_flag());
+}
+
+Result<> WatchSession::begin(std::optional<HeldCommand> &command) {
+  observer_.start(start_now());
+  TRY(tracer_.watch_processes());
+  if (options_.every_go_program)
+    find_every_go_program();
+  else if (options_.pid)
+    add(TRY(
+        WatchedTarget::running(tracer_, binaries_, *options_.pid, options_.probes, follow_flag())));
+  else
+    add(TRY(hold(command)));
+  if (options_.system_calls) {
+    TRY(tracer_.watch_system_calls());
+    if (!tracer_.sees_io_uring())
+      note("this kernel does not tell io_uring submissions");
+  }
+  started_ns_ = hits_seen_at_ns_ = now_ns();
+  return {};
+}
+
+// What runs already. A program that can't be watched is none of ours, unless it is Go.
+void WatchSession::find_every_go_program() {
+  for (pid_t pid : running_processes()) {
+    if (!find_process(pid)) // a kernel thread, or gone again
+      continue;
+    auto target = WatchedTarget::running(tracer_, binaries_, pid, options_.probes, follow_flag());
+    if (target)
+      add(std::move(*target));
+    else if (target.error().code() == Errc::unsupported)
+      note(fmt::format("process {} is not watched: {}", pid, target.error().message()));
+  }
+}
+
+void WatchSession::add(TargetPtr target) {
+  TargetStart start;
+  start.index = target->index();
+  start.time_ns = now_ns();
+  start.process = target->process().key;
+  start.tgid = tracer_.target_at(target->index()).tgid;
+  start.exe = target->process().exe;
+  start.facts = {target->binary(), &target->facts()};
+  start.names = target->binary();
+  start.load_bias = target->load_bias();
+  start.scope = scope_of(target->facts(), target->plan(), options_.probes);
+  start.returns_probed = options_.probes.depth == Depth::exact;
+  start.is_first = !first_ && !options_.every_go_program;
+  start.warnings = target->plan().warnings;
+  if (start.is_first)
+    first_ = start.index;
+  targets_[start.index] = std::move(target);
+  observer_.target_start(start);
+}
+
+std::string WatchSession::describe_watch() const {
+  if (!first_)
+    return fmt::format("watching {} Go programs and those that start; Ctrl-C ends it",
+                       targets_.size());
+  const WatchedTarget &first = *targets_.at(*first_);
+  return fmt::format("watching process {} ({}, {}); Ctrl-C ends it", first.process().key.pid,
+                     first.process().exe, first.facts().go_version);
+}
+
+// The observer hears every record; the session acts on those that start and end images.
+void WatchSession::take(std::span<const std::byte> record) {
+  observer_.record(record);
+  event_header header;
+  if (record.size() < sizeof(header))
+    return;
+  std::memcpy(&header, record.data(), sizeof(header));
+  if (header.kind != EVENT_KIND_PROCESS_EXEC && header.kind != EVENT_KIND_PROCESS_EXIT &&
+      header.kind != EVENT_KIND_IMAGE_ENTRY)
+    return;
+  auto event = decode(record);
+  if (!event) // whoever analyses counts it
+    return;
+  if (const auto *exec = std::get_if<process_exec_event>(&event->body))
+    handle(*exec);
+  else if (const auto *exit = std::get_if<process_exit_event>(&event->body))
+    handle(*exit);
+  else if (const auto *entry = std::get_if<image_entry_event>(&event->body))
+    handle(*entry);
+}
+
+void WatchSession::handle(const image_entry_event &event) {
+  if (auto target = targets_.find(event.header.target); target != targets_.end())
+    target->second->set_load_bias({event.load_bias});
+}
+
+void WatchSession::handle(const process_exec_event &event) {
+  std::uint16_t index = event.header.target;
+  auto target = targets_.find(index);
+  if (target != targets_.end()) {
+    // The exec that was awaited leaves the flag. Our own child made it, of the very path that
+    // was opened, so a process that ended before this look at it ran that.
+    bool was_awaited = tracer_.target_at(index).flags & TARGET_GO;
+    if (was_awaited && target->second->running_image() != WatchedTarget::Image::another)
+      return;
+    watch_new_image(static_cast<pid_t>(target->second->process().key.pid), event.header.time_ns,
+                    index);
+  } else if (options_.follow || options_.every_go_program) {
+    watch_new_image(static_cast<pid_t>(event.header.tgid), event.header.time_ns, EVENT_NO_TARGET);
+  }
+}
+
+void WatchSession::handle(const process_exit_event &event) {
+  // The end of the first one is the end of the run.
+  if (targets_.contains(event.header.target) && event.header.target != first_)
+    retire(event.header.target);
+}
+
+// A watched process, or a child of one, runs another executable now. What it did until its
+// probes are placed was counted by the kernel side, but no operation of it was seen.
+void WatchSession::watch_new_image(pid_t pid, std::uint64_t exec_time_ns, std::uint16_t old_index) {
+  bool is_new = old_index == EVENT_NO_TARGET;
+  if (!is_new)
+    tracer_.unwatch_target(old_index); // the process is about to be another target
+  auto target = WatchedTarget::running(tracer_, binaries_, pid, options_.probes, follow_flag());
+  if (!is_new)
+    retire(old_index); // last, since taking probes off needs the kernel 0.1 s
+  if (!target) {
+    // A process that is no Go program has no maps; one that ended unseen may have had some.
+    bool may_have_had_maps = !is_new || target.error().code() == Errc::gone;
+    if (may_have_had_maps || options_.follow)
+      observer_.remark({may_have_had_maps,
+                        fmt::format("process {} executed another program, which is not watched: {}",
+                                    pid, target.error().message())});
+    return;
+  }
+  auto gap_ms = (now_ns() - exec_time_ns) / 1'000'000;
+  doubt(fmt::format("{} (process {}) ran for {} ms before its probes were placed",
+                    (*target)->process().exe, pid, gap_ms));
+  add(std::move(*target));
+}
+
+// Its image or its process is gone: what was counted of it stays, and its place gets free.
+void WatchSession::retire(std::uint32_t index) {
+  auto target = targets_.extract(index);
+  tracer_.unwatch_target(index);
+  target.mapped()->detach();
+  TargetEnd end{index, tracer_.counts(index)};
+  past_counts_ = sum_of(past_counts_, end.counts);
+  observer_.target_end(end);
+}
+
+void WatchSession::drain() {
+  tracer_.drain([this](std::span<const std::byte> record) { take(record); });
+  observer_.drained();
+}
+
+target_counts WatchSession::counts() const {
+  target_counts total = past_counts_;
+  for (const auto &[index, target] : targets_)
+    total = sum_of(total, tracer_.counts(index));
+  return total;
+}
+
+void WatchSession::look_at_rates() {
+  std::uint64_t now = now_ns();
+  if (rate_was_said_ || now - hits_seen_at_ns_ < 1'000'000'000U)
+    return;
+  std::uint64_t hits = hits_of(counts());
+  std::uint64_t per_second =
+      (hits - hits_seen_) * 1'000'000'000U / std::max<std::uint64_t>(now - hits_seen_at_ns_, 1);
+  hits_seen_ = hits;
+  hits_seen_at_ns_ = now;
+  if (per_second < kHitsPerSecondHigh || options_.probes.depth <= Depth::rare)
+    return;
+  rate_was_said_ = true;
+  options_.say(fmt::format("the target makes {} map operations a second, each of which costs it "
+                           "about a microsecond while it is watched; --light watches the stack "
+                           "alone and costs it nearly nothing",
+                           per_second));
+}
+
+void WatchSession::watch_until_end(const StopSignals &signals, const Fd &pid_fd,
+                                   const std::function<bool()> &wants_end) {
+  for (;;) {
+    Wake wake = wait_for(signals, pid_fd, tracer_.wake_fd(), kDrainInterval);
+    drain();
+    if (wake != Wake::timer || wants_end())
+      return;
+    if (options_.duration &&
+        now_ns() - started_ns_ >= static_cast<std::uint64_t>(options_.duration->count()))
+      return;
+    look_at_rates();
+  }
+}
+
+std::optional<CommandEnd> end_of(std::optional<HeldCommand> &command) {
+  if (!command)
+    return std::nullopt;
+  std::optional<int> status = command->poll_status();
+  if (!status)
+    return CommandEnd{};
+  if (WIFSIGNALED(*status))
+    return CommandEnd{.exit_status = {}, .signal = WTERMSIG(*status)};
+  return CommandEnd{.exit_status = WEXITSTATUS(*status), .signal = {}};
+}
+
+void WatchSession::finish(std::optional<HeldCommand> &command) {
+  RunEnd end;
+  end.time_ns = now_ns();
+  tracer_.unwatch_system_calls();
+  for (auto &[index, target] : targets_)
+    target->detach();
+  drain();
+  for (const auto &[index, target] : targets_) {
+    TargetEnd target_end{index, tracer_.counts(index)};
+    past_counts_ = sum_of(past_counts_, target_end.counts);
+    observer_.target_end(target_end);
+  }
+  targets_.clear();
+  end.events = tracer_.event_totals();
+  end.cost.probe_hits = hits_of(past_counts_);
+  end.command = end_of(command);
+  end.cost.tool_cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+  observer_.end(end);
+}
+
+// Before the kernel is touched: is there something to look at?
+Result<Fd> look_first(const WatchOptions &options) {
+  if ((options.follow || options.every_go_program) && !in_initial_pid_namespace())
+    return fail(Errc::unsupported, "new processes can be watched in the host's pid namespace only: "
+                                   "the kernel tells them by the numbers they have there");
+  Fd pid_fd;
+  if (options.pid) {
+    pid_fd = Fd{static_cast<int>(::syscall(SYS_pidfd_open, *options.pid, 0))};
+    if (!pid_fd)
+      return std::unexpected(Error::from_errno(fmt::format("process {}", *options.pid)));
+    TRY(find_process(*options.pid));
+  } else if (!options.every_go_program) {
+    TRY(resolve_command(options.command.front()));
+  }
+  return pid_fd;
+}
+
+} // namespace
+
+Result<> watch(const WatchOptions &options, RunObserver &observer,
+               const std::function<bool()> &wants_end) {
+  StopSignals signals = TRY(StopSignals::block());
+  Fd pid_fd = TRY(look_first(options));
+  WatchSession session{options, observer, TRY(Tracer::load(tracer_options(options)))};
+  std::optional<HeldCommand> command;
+  TRY(session.begin(command));
+  // From here on all probes are placed, and nothing of the target has escaped them.
+  TRY(keep_tracing_privileges());
+  if (command)
+    TRY(command->release());
+  else
+    options.say(session.describe_watch());
+
+  session.watch_until_end(signals, command ? command->pid_fd() : pid_fd, wants_end);
+  session.finish(command);
+  return {};
+}
+
+} // namespace mapscope
