@@ -88,6 +88,14 @@ std::optional<ElfAddress> direct_target(const cs_x86 &detail) {
   return ElfAddress{static_cast<std::uint64_t>(detail.operands[0].imm)};
 }
 
+std::optional<ElfAddress> variable(const cs_x86 &detail, ElfAddress end) {
+  for (const cs_x86_op &operand : std::span{detail.operands, detail.op_count})
+    if (operand.type == X86_OP_MEM && operand.mem.base == X86_REG_RIP &&
+        operand.mem.index == X86_REG_INVALID && operand.size == sizeof(std::uint64_t))
+      return ElfAddress{end.value + static_cast<std::uint64_t>(operand.mem.disp)};
+  return std::nullopt;
+}
+
 // What is emulated: arch/x86/kernel/uprobes.c, branch_setup_xol_ops() and
 // push_setup_xol_ops(): direct branches without an operand-size prefix, one-byte nop, and
 // push of a register with at most the prefix 0x41. Newer kernels know further forms of nop;
@@ -96,6 +104,8 @@ void describe_amd64(const Disassembler &disassembler, const cs_insn &insn, Instr
   constexpr std::uint8_t kOperandSizePrefix = 0x66;
   const cs_x86 &detail = insn.detail->x86;
   bool plain = detail.prefix[2] != kOperandSizePrefix;
+  if (insn.id != X86_INS_LEA) // it only computes an address
+    described.variable = variable(detail, described.end());
   auto branch = [&](InstructionKind kind, bool emulated) {
     described.target = direct_target(detail);
     if (described.target) {

@@ -51,6 +51,9 @@ struct Instruction {
   // An `address` leaves its target there whole.
   bool sets_first_argument = false;
   std::optional<ElfAddress> target; // of jumps and calls; the address of `address` and `literal`
+  // The variable of eight bytes that it reads or writes, by an offset from the program counter
+  // (amd64 only: arm64 needs two instructions).
+  std::optional<ElfAddress> variable;
 
   ElfAddress end() const { return {address.value + size_bytes}; }
 };

@@ -3,6 +3,7 @@
 
 #include "binary/layout_lookup.h"
 #include "binary/probe_points.h"
+#include "binary/runtime_globals.h"
 
 namespace mapscope {
 namespace {
@@ -42,6 +43,12 @@ Result<BinaryFacts> read_facts(const GoBinary &binary) {
   facts.function_count = binary.functions().size();
   facts.text = binary.module_data().text;
   facts.module_data = binary.module_data().address;
+  if (auto address = find_all_goroutines(binary))
+    facts.all_goroutines = *address;
+  else
+    facts.warnings.push_back("where the runtime lists its goroutines is not known from the binary: "
+                             "of those that misuse a map together, only the ones that report it "
+                             "are told");
   facts.layout = find_layout(binary, facts.warnings);
   TRY(fill_probe_points(binary, facts));
   return facts;

@@ -119,6 +119,7 @@ struct BinaryFacts {
   ElfRange syscall6;                // where user code enters the kernel from; empty before 1.19
   ElfAddress systemstack_switch;    // runtime.systemstack_switch
   ElfAddress module_data;           // runtime.firstmoduledata
+  ElfAddress all_goroutines;        // runtime.allgs, a slice of *g; 0: not known
   std::optional<std::int32_t> tls_offset; // of g from the FS base (amd64)
 
   RuntimeLayout layout;

@@ -140,6 +140,7 @@ template <typename Archive> void exchange(Archive &archive, BinaryFacts &facts) 
   archive("syscall6", facts.syscall6);
   archive("systemstack_switch", facts.systemstack_switch);
   archive("module_data", facts.module_data);
+  archive("all_goroutines", facts.all_goroutines);
   archive("tls_offset", facts.tls_offset);
   archive("layout", facts.layout);
   archive("operations", facts.operations);

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "binary/read_facts.h"
+#include "binary/runtime_globals.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope {
@@ -132,6 +133,22 @@ TEST_P(GoProgramTest, KnowsHowItWasBuilt) {
   EXPECT_FALSE(facts->build_id.empty());
   EXPECT_TRUE(facts->text.contains(binary_->find_function("main.main")->range.start));
 }
+
+TEST_P(GoProgramWithSymbolsTest, TheCodeTellsWhatASymbolTells) {
+  const auto symbol = find_all_goroutines(*binary_);
+  ASSERT_TRUE(symbol);
+  EXPECT_EQ(symbol->value, symbols_of(path_).at("runtime.allgs"));
+  // The same program without the symbol.
+  const std::string_view name{"\0runtime.allgs\0", 15};
+  const auto at = std::ranges::search(bytes_, std::as_bytes(std::span{name})).begin();
+  ASSERT_NE(at, bytes_.end());
+  at[1] = std::byte{'_'};
+  const auto code = find_all_goroutines(*binary_);
+  ASSERT_TRUE(code);
+  EXPECT_EQ(*code, *symbol);
+}
+
+TEST_P(GoProgramTest, KnowsWhereGoroutinesAreListed) { EXPECT_TRUE(find_all_goroutines(*binary_)); }
 
 TEST_P(GoProgramTest, SeesThroughInlining) {
   std::size_t inlined_count = 0;
