@@ -25,12 +25,9 @@ unsigned rank_of(map_operation operation) {
   }
 }
 
-// Whether an outer function's entry told it already. What was told is taken note of.
-bool was_told(TrackedMap &map, std::uint64_t table, map_operation operation) {
-  bool told = map.told_table == table && rank_of(map.told_by) > rank_of(operation);
-  map.told_table = table;
-  map.told_by = operation;
-  return told;
+// Whether an outer function's entry told the growth of that table already.
+bool is_inner_step(const TrackedMap &map, std::uint64_t table, map_operation operation) {
+  return map.told_table == table && rank_of(map.told_by) > rank_of(operation);
 }
 
 // (*table).tombstones, and the first lines of pruneTombstones: below a tenth it does nothing.
@@ -76,14 +73,23 @@ std::optional<MapOperation> MapOperations::read(const map_operation_event &event
   operation.change.operation = kind;
   auto place = map_place(event);
   TrackedMap *map = nullptr;
+  if (place && is_table_growth(kind) && kind != MAP_OPERATION_REHASH) {
+    TrackedMap *known = maps_.find(*place);
+    if (known != nullptr && is_inner_step(*known, event.table, kind)) {
+      known->told_by = kind; // a step further inside may follow; the same one again is another
+      return std::nullopt;
+    }
+  }
   if (place) {
     MapSight sight{.type = event.map_type, .slots = slots_of(seen, nullptr)};
     if (seen.header)
       sight.seed = seen.header->seed;
     auto sighting = maps_.see(*place, sight);
     map = &sighting.map;
-    if (is_table_growth(kind) && was_told(*map, event.table, kind))
-      return std::nullopt;
+    if (is_table_growth(kind)) {
+      map->told_table = event.table;
+      map->told_by = kind;
+    }
     operation.change.map = identity_of(*map, *place, event.map);
     operation.change.is_first_sight = sighting.is_first;
     operation.type = map->type;

@@ -67,7 +67,7 @@ public:
   // Just created there: whatever lay there before is gone.
   TrackedMap &create(MapPlace place, const MapSight &sight);
   // Null: never seen, or forgotten.
-  const TrackedMap *find(MapPlace place) { return maps_.find(place); }
+  TrackedMap *find(MapPlace place) { return maps_.find(place); }
 
   std::uint64_t forgotten() const { return maps_.forgotten(); }
 
