@@ -16,6 +16,7 @@
 #define CHUNK_WORDS 128
 #define CHUNK_BYTES (CHUNK_WORDS * 8)
 #define FRAME_BYTES 16 /* saved frame pointer, return address */
+#define FRAMES_A_STEP 4
 
 /*
  * Where one walk works. A uprobe program can be preempted by another on its CPU, hence
@@ -90,14 +91,19 @@ static __always_inline __u32 scratch_claim(void)
 	return slot;
 }
 
+static __always_inline __u64 mix(__u64 id, __u64 pc)
+{
+	id = (id ^ pc) * 0x9e3779b97f4a7c15; /* 2^64 over the golden ratio */
+	return id ^ id >> 32;
+}
+
 static __always_inline void add_frame(struct stack_scratch *scratch, __u64 pc)
 {
 	if (scratch->count >= EVENT_STACK_FRAMES)
 		return;
 	scratch->frames[scratch->count & (EVENT_STACK_FRAMES - 1)] = pc;
 	scratch->count++;
-	scratch->id = (scratch->id ^ pc) * 0x9e3779b97f4a7c15; /* 2^64 over the golden ratio */
-	scratch->id ^= scratch->id >> 32;
+	scratch->id = mix(scratch->id, pc);
 }
 
 /* Reads the stack from `at` up, or the one frame there where the rest is not present. */
@@ -117,33 +123,51 @@ static __always_inline bool read_chunk(struct stack_scratch *scratch, __u64 at)
 	return true;
 }
 
-static long copy_frame(__u32 depth, struct frame_walk *walk)
+/*
+ * The next frames, as many as the chunk has of FRAMES_A_STEP: between them the state stays in
+ * registers, which halves the time of the walk.
+ */
+static long copy_frames(__u32 step, struct frame_walk *walk)
 {
 	struct stack_scratch *scratch = walk->scratch;
-	__u64 fp = scratch->fp, offset = fp - scratch->chunk_start;
+	__u64 fp = scratch->fp, id = scratch->id;
+	__u32 count = scratch->count;
+	long done = 0;
 
-	if (fp & 7)
-		return 1;
-	if (offset >= scratch->frames_end) {
+	if (fp - scratch->chunk_start >= scratch->frames_end) {
 		bool strays = fp - scratch->lo >= scratch->hi - scratch->lo;
 
 		if ((strays && !scratch->may_stray) || !read_chunk(scratch, fp) ||
 		    !scratch->frames_end)
 			return 1;
-		offset = 0;
 	}
 
-	__u32 word = (offset / 8) & (CHUNK_WORDS - 1);
-	__u64 saved_fp = scratch->chunk[word];
-	__u64 pc = scratch->chunk[word + 1];
+#pragma unroll
+	for (int i = 0; i < FRAMES_A_STEP; i++) {
+		__u64 offset = fp - scratch->chunk_start;
 
-	if (!in_range(&scratch->text, pc)) /* C code, or no frame at all */
-		return 1;
-	add_frame(scratch, pc);
-	if (saved_fp == 0 || saved_fp == fp)
-		return 1;
-	scratch->fp = saved_fp;
-	return 0;
+		if (offset >= scratch->frames_end)
+			break;
+
+		__u32 word = (offset / 8) & (CHUNK_WORDS - 1);
+		__u64 saved_fp = scratch->chunk[word];
+		__u64 pc = scratch->chunk[word + 1];
+
+		done = 1;
+		if (fp & 7 || !in_range(&scratch->text, pc) || count >= EVENT_STACK_FRAMES)
+			break; /* C code, or no frame at all */
+		scratch->frames[count & (EVENT_STACK_FRAMES - 1)] = pc;
+		count++;
+		id = mix(id, pc);
+		if (saved_fp == 0 || saved_fp == fp)
+			break;
+		fp = saved_fp;
+		done = 0;
+	}
+	scratch->fp = fp;
+	scratch->id = id;
+	scratch->count = count;
+	return done;
 }
 
 /* Fills the scratch that the caller claimed. */
@@ -176,7 +200,7 @@ __weak __noinline int walk_stack(__u32 slot, struct user_stack *from)
 		add_frame(scratch, from->second);
 	if (from->top_may_be_frame && in_range(&scratch->text, from->top))
 		add_frame(scratch, from->top);
-	bpf_loop(EVENT_STACK_FRAMES, copy_frame, &walk, 0);
+	bpf_loop(EVENT_STACK_FRAMES, copy_frames, &walk, 0);
 	return 0;
 }
 
