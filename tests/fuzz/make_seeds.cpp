@@ -1,4 +1,6 @@
-// Writes the seed corpora of binary/'s fuzz targets: make_seeds tests/fuzz/corpus
+// Writes the seed corpora of the fuzz targets: make_seeds tests/fuzz/corpus
+#include <sys/mman.h>
+
 #include <filesystem>
 #include <fstream>
 #include <span>
@@ -6,7 +8,10 @@
 
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
+#include "recording/chunk_reader.h"
+#include "recording/recording_writer.h"
 #include "support/synthetic_go.h"
+#include "support/synthetic_run.h"
 #include "wire/facts_json.h"
 #include "wire/map_type_json.h"
 #include "wire/source_json.h"
@@ -24,6 +29,26 @@ void write(const std::filesystem::path &path, std::span<const std::byte> bytes) 
 void write_message(const std::filesystem::path &path, const nlohmann::json &message) {
   const auto bytes = nlohmann::json::to_msgpack(message);
   write(path, std::as_bytes(std::span{bytes}));
+}
+
+// A whole recording, and the items in its chunks.
+bool write_recording(const std::filesystem::path &corpus) {
+  const int memory = ::memfd_create("recording", MFD_CLOEXEC);
+  Fd file{::dup(memory)};
+  auto writer = RecordingWriter::create(Fd{memory}, "seed");
+  RunLog log;
+  BothObservers both{log, **writer};
+  tell_synthetic_run(both, (*writer)->listen(std::make_shared<SyntheticNames>()));
+  if (!(*writer)->close())
+    return false;
+  auto source = RecordingSource::open(std::move(file));
+  write(corpus / "recording", *source->read(0, source->size_bytes()));
+  auto chunks = ChunkReader::open(std::move(*source));
+  Bytes items;
+  for (auto step = chunks->next(); step->items; step = chunks->next())
+    items.insert(items.end(), step->items->begin(), step->items->end());
+  write(corpus / "items", items);
+  return true;
 }
 
 } // namespace
@@ -56,5 +81,5 @@ int main(int argc, char **argv) {
       std::nullopt};
   write_message(corpus / "wire_fuzz/map_types", map_types_to_json(types));
   write_message(corpus / "wire_fuzz/error", error_to_json({Errc::malformed, "a sentence"}));
-  return 0;
+  return write_recording(corpus / "recording_fuzz") ? 0 : 1;
 }

@@ -46,6 +46,7 @@ private:
   Result<> take_end(ByteReader body);
   void take_record(std::span<const std::byte> record);
   std::shared_ptr<KeptNames> names_of(std::uint64_t number);
+  void leave_out(std::uint32_t index);
   void end_open_targets();
   void remark_on_names();
 
@@ -58,7 +59,7 @@ private:
   std::size_t answer_count_ = 0;
   std::shared_ptr<std::uint64_t> unanswered_count_ = std::make_shared<std::uint64_t>(0);
   bool names_were_remarked_ = false;
-  std::set<std::uint32_t> open_targets_; // by index
+  std::set<std::uint32_t> open_targets_, left_out_; // by index
   ReplayEnd end_;
 };
 
@@ -185,10 +186,10 @@ Result<> Replay::take_target_start(ByteReader body) {
   TRY(reader.finish());
   if (binary != 0) {
     const auto facts = binaries_.find(binary);
-    if (facts == binaries_.end())
-      return fail(Errc::malformed,
-                  "process {} can't be replayed without the facts of its executable",
-                  target.process.pid);
+    if (facts == binaries_.end()) {
+      leave_out(target.index);
+      return {};
+    }
     target.facts = facts->second;
   }
   if (names != 0)
@@ -224,17 +225,19 @@ Result<> Replay::take_names(ByteReader body) {
 
 Result<> Replay::take_goroutines(ByteReader body) {
   const auto snapshot = TRY(item_from<GoroutineSnapshot>(body));
-  if (!open_targets_.contains(snapshot.index))
-    return fail(Errc::malformed, "goroutines of target {}, which is none", snapshot.index);
-  observer_.goroutines(snapshot);
+  if (open_targets_.contains(snapshot.index))
+    observer_.goroutines(snapshot);
+  else
+    leave_out(snapshot.index);
   return {};
 }
 
 Result<> Replay::take_target_end(ByteReader body) {
   const auto end = TRY(item_from<TargetEnd>(body));
-  if (open_targets_.erase(end.index) == 0)
-    return fail(Errc::malformed, "the end of target {}, which is none", end.index);
-  observer_.target_end(end);
+  if (open_targets_.erase(end.index) != 0)
+    observer_.target_end(end);
+  else
+    leave_out(end.index);
   return {};
 }
 
@@ -247,6 +250,12 @@ Result<> Replay::take_end(ByteReader body) {
   has_ended_ = true;
   observer_.end(end);
   return {};
+}
+
+// What its beginning says was in a gap. Said once for each, as long as there is room.
+void Replay::leave_out(std::uint32_t index) {
+  if (end_.problems.size() <= kProblemsMax && left_out_.insert(index).second)
+    doubt(fmt::format("target {} is left out: the recording lacks what it needs to begin", index));
 }
 
 void Replay::end_open_targets() {
@@ -265,7 +274,7 @@ void Replay::remark_on_names() {
 
 ReplayEnd Replay::finish(const std::string &gap) {
   if (!gap.empty() || !has_ended_)
-    doubt(fmt::format("{}: {} were read, and what came after is not known",
+    doubt(fmt::format("{}, after {}: what came then is not known",
                       gap.empty() ? "the recording ends before its run does" : gap,
                       format_counted(end_.record_count, "record")));
   if (!has_ended_) {

@@ -1,0 +1,301 @@
+// What is torn, flipped, missing or hostile: the rest is replayed, and nothing is silent.
+#include <zstd.h>
+
+#include "base/byte_reader.h"
+#include "base/format.h"
+
+#include "recording/chunk_writer.h"
+#include "recording/fields.h"
+#include "unit/recording/recorded.h"
+
+namespace mapscope {
+namespace {
+
+// Records so large that a few fill a chunk, and of one byte, so that the file is small.
+Recorded several_chunks() { return record_synthetic_run(60'000, 6); }
+
+// Where each chunk ends in the file.
+std::vector<std::size_t> chunk_ends(std::span<const std::byte> file) {
+  std::vector<std::size_t> ends;
+  for (std::size_t at = sizeof(FileHeader); at < file.size();) {
+    const auto header = ByteReader{file}.read_at<ChunkHeader>(at).value();
+    at += sizeof(ChunkHeader) + header.stored_bytes;
+    ends.push_back(at);
+  }
+  return ends;
+}
+
+// Without what a replay has to make up for a run that breaks off.
+std::vector<std::string> heard(const Replayed &replayed) {
+  std::vector<std::string> lines = replayed.lines;
+  const auto doubt = std::ranges::find_if(lines, [](const std::string &line) {
+    return line.starts_with("remark true the recording ");
+  });
+  lines.erase(doubt, lines.end());
+  return lines;
+}
+
+TEST(DamagedRecordingTest, CutAtEveryByteItGivesAllChunksBeforeTheCut) {
+  const Recorded recorded = several_chunks();
+  const auto ends = chunk_ends(recorded.file);
+  ASSERT_GE(ends.size(), 5u);
+  std::size_t chunk_count = 0;
+  std::vector<std::string> sound; // what the chunks before the cut hold
+  for (std::size_t cut = 0; cut < recorded.file.size(); ++cut) {
+    const Replayed replayed = replay_bytes(std::span{recorded.file}.first(cut));
+    if (cut == ends[chunk_count]) {
+      ++chunk_count;
+      const auto more = heard(replayed);
+      ASSERT_GT(more.size(), sound.size());
+      ASSERT_TRUE(std::equal(more.begin(), more.end(), recorded.lines.begin()));
+      sound = more;
+    }
+    ASSERT_EQ(replayed.end.has_value(), chunk_count > 0) << cut;
+    if (!replayed.end)
+      continue;
+    ASSERT_FALSE(replayed.end->is_complete) << cut;
+    ASSERT_EQ(heard(replayed), sound) << cut;
+    ASSERT_TRUE(std::ranges::any_of(replayed.lines, [](const std::string &line) {
+      return line.starts_with("end ");
+    })) << cut;
+  }
+  EXPECT_EQ(chunk_count, ends.size() - 1);
+}
+
+TEST(DamagedRecordingTest, ItSaysWhereItBreaksOff) {
+  const Recorded recorded = several_chunks();
+  const auto ends = chunk_ends(recorded.file);
+  const Replayed replayed = replay_bytes(std::span{recorded.file}.first(ends[2] + 30));
+  EXPECT_EQ(
+      replayed.first_problem(),
+      fmt::format("the recording breaks off in chunk 3, at byte {}, after 9 records: what came "
+                  "then is not known",
+                  format_count(ends[2])));
+}
+
+TEST(DamagedRecordingTest, EveryFlippedByteIsSeenAndCostsItsChunkAlone) {
+  const Recorded recorded = several_chunks();
+  const auto ends = chunk_ends(recorded.file);
+  const std::uint64_t record_count = replay_bytes(recorded.file).end->record_count;
+  Bytes file = recorded.file;
+  for (std::size_t at = 0; at < file.size(); ++at) {
+    const std::byte flip{at % 2 == 0 ? std::uint8_t{0x01} : std::uint8_t{0xff}};
+    file[at] ^= flip;
+    const Replayed replayed = replay_bytes(file);
+    file[at] ^= flip;
+    ASSERT_EQ(replayed.end.has_value(), at >= ends[0]) << at; // nothing without a beginning
+    if (!replayed.end)
+      continue;
+    ASSERT_FALSE(replayed.end->is_complete) << at;
+    ASSERT_FALSE(replayed.end->problems.empty()) << at;
+    ASSERT_GE(replayed.end->record_count + 5, record_count) << at;
+  }
+}
+
+TEST(DamagedRecordingTest, AMissingChunkIsSaidAndTheRestIsReplayed) {
+  const Recorded recorded = several_chunks();
+  const auto ends = chunk_ends(recorded.file);
+  Bytes file = recorded.file;
+  file.erase(file.begin() + static_cast<std::ptrdiff_t>(ends[1]),
+             file.begin() + static_cast<std::ptrdiff_t>(ends[2]));
+  const Replayed replayed = replay_bytes(file);
+  EXPECT_EQ(replayed.first_problem(),
+            "chunk 2 of the recording is missing: what it held is not known");
+  EXPECT_EQ(replayed.lines.back(), recorded.lines.back());
+  EXPECT_EQ(std::ranges::count(replayed.lines, "remark true " + replayed.first_problem()), 1);
+}
+
+TEST(DamagedRecordingTest, AChunkThatComesTwiceIsTakenOnce) {
+  const Recorded recorded = several_chunks();
+  const auto ends = chunk_ends(recorded.file);
+  Bytes file = recorded.file;
+  const Bytes again(file.begin() + static_cast<std::ptrdiff_t>(ends[0]),
+                    file.begin() + static_cast<std::ptrdiff_t>(ends[1]));
+  file.insert(file.begin() + static_cast<std::ptrdiff_t>(ends[1]), again.begin(), again.end());
+  const Replayed replayed = replay_bytes(file);
+  EXPECT_EQ(replayed.end->record_count, replay_bytes(recorded.file).end->record_count);
+  EXPECT_TRUE(replayed.first_problem().contains("are no part of it")) << replayed.first_problem();
+}
+
+template <typename Change> std::string refusal_with(Change change) {
+  Bytes file = record_synthetic_run().file;
+  FileHeader header;
+  change(header);
+  header.header_crc = header_crc_of(header);
+  std::memcpy(file.data(), &header, sizeof(header));
+  return replay_bytes(file).first_problem();
+}
+
+TEST(DamagedRecordingTest, OtherVersionsAreRefusedByName) {
+  EXPECT_EQ(refusal_with([](FileHeader &) {}), "");
+  EXPECT_TRUE(refusal_with([](FileHeader &header) {
+                ++header.format_version;
+              }).starts_with("x.rec: the recording has format version 2, and this mapscope reads"));
+  EXPECT_TRUE(refusal_with([](FileHeader &header) {
+                header.event_abi_version = 1;
+              }).starts_with("x.rec: the recording holds events of layout 1, and this mapscope"));
+  EXPECT_EQ(refusal_with([](FileHeader &header) { header.magic[1] = 'm'; }),
+            "x.rec: not a recording: it does not begin like one");
+  EXPECT_EQ(replay_bytes({}).first_problem(), "x.rec: not a recording: it has only 0 bytes");
+}
+
+// ---- Files that somebody made, with sound checksums.
+
+class Forger {
+public:
+  void add(ItemKind kind, std::span<const std::byte> body) { chunks_.add(kind, body); }
+  template <typename... T> void add(ItemKind kind, const T &...fields) {
+    Bytes body;
+    FieldWriter{body}(fields...);
+    chunks_.add(kind, body);
+  }
+  void next_chunk() { chunks_.flush(); }
+  Replayed replayed() {
+    chunks_.flush();
+    return replay_bytes(file_.content());
+  }
+
+private:
+  MemoryFile file_;
+  ChunkWriter chunks_ = ChunkWriter::create(file_.duplicate()).value();
+};
+
+Forger begun() {
+  Forger forger;
+  forger.add(ItemKind::start, 0U, 1U, 2, 3);
+  return forger;
+}
+
+TEST(HostileRecordingTest, AnItemThatMakesNoSenseEndsItsChunkAndSaysWhere) {
+  const auto problem_of = [](auto forge) {
+    Forger forger = begun();
+    forge(forger);
+    forger.add(ItemKind::record, Bytes(24)); // of the rest of the chunk
+    forger.next_chunk();
+    forger.add(ItemKind::record, Bytes(24));
+    const Replayed replayed = forger.replayed();
+    EXPECT_EQ(replayed.end->record_count, 1u);
+    return replayed.first_problem();
+  };
+  const std::string place = "chunk 0 of the recording, byte 6 of its contents: ";
+  const std::string rest = "; the rest of the chunk is left out";
+  EXPECT_EQ(problem_of([](Forger &f) { f.add(static_cast<ItemKind>(99), 1U); }),
+            place + "an item of unknown kind 99" + rest);
+  EXPECT_EQ(problem_of([](Forger &f) { f.add(ItemKind::start, 0U, 1U, 2, 3); }),
+            place + "a second start" + rest);
+  EXPECT_EQ(problem_of([](Forger &f) { f.add(ItemKind::drained, 1U); }),
+            place + "1 bytes too many" + rest);
+  EXPECT_EQ(problem_of([](Forger &f) { f.add(ItemKind::remark, 2U, std::string{"x"}); }),
+            place + "2 is too large, known are 0 to 1" + rest);
+  EXPECT_EQ(problem_of([](Forger &f) { f.add(ItemKind::remark, 1U, 1000U); }),
+            place + "1000 elements in 0 bytes" + rest);
+  EXPECT_EQ(problem_of([](Forger &f) { f.add(ItemKind::binary, 1U, 2U); }),
+            place + "not an object" + rest);
+  EXPECT_EQ(problem_of([](Forger &f) { f.add(ItemKind::names, 1U, 3U); }),
+            place + "3 is too large, known are 0 to 2" + rest);
+  EXPECT_NE(problem_of([](Forger &f) {
+              f.add(ItemKind::names, 1U, Question::frames, false, std::vector<ElfAddress>{{1}});
+            }),
+            "");
+}
+
+TEST(HostileRecordingTest, ATargetWithoutItsBeginningIsLeftOutAndSaidOnce) {
+  Forger forger = begun();
+  for (int i = 0; i < 2; ++i) {
+    forger.add(ItemKind::target_start, 7U, 0U, synthetic_target(5, nullptr)); // no such facts
+    forger.add(ItemKind::goroutines, GoroutineSnapshot{.index = 5});
+    forger.add(ItemKind::target_end, TargetEnd{.index = 5});
+  }
+  forger.add(ItemKind::end, RunEnd{});
+  const Replayed replayed = forger.replayed();
+  EXPECT_EQ(
+      replayed.end->problems,
+      std::vector<std::string>{"target 5 is left out: the recording lacks what it needs to begin"});
+  EXPECT_EQ(replayed.lines[2], "end 0");
+}
+
+TEST(HostileRecordingTest, ItMustBeginWithTheStart) {
+  Forger forger;
+  forger.add(ItemKind::drained, std::span<const std::byte>{});
+  EXPECT_EQ(forger.replayed().first_problem(),
+            "x.rec: chunk 0 of the recording, byte 0 of its contents: no start of a run");
+}
+
+TEST(HostileRecordingTest, NothingComesAfterTheEnd) {
+  Forger forger = begun();
+  forger.add(ItemKind::end, RunEnd{});
+  forger.add(ItemKind::drained, std::span<const std::byte>{});
+  const Replayed replayed = forger.replayed();
+  EXPECT_TRUE(replayed.first_problem().contains("something after the end of the run"));
+  EXPECT_TRUE(replayed.lines.back().starts_with("command"));
+}
+
+TEST(HostileRecordingTest, TargetsThatNeverEndAreEndedOnce) {
+  Forger forger = begun();
+  for (int i = 0; i < 2; ++i)
+    forger.add(ItemKind::target_start, 0U, 0U, synthetic_target(3, nullptr));
+  forger.add(ItemKind::end, RunEnd{});
+  const Replayed replayed = forger.replayed();
+  EXPECT_EQ(replayed.first_problem(), "the end of target 3 is missing, and so are its counters");
+  EXPECT_EQ(std::ranges::count_if(
+                replayed.lines, [](const auto &line) { return line.starts_with("target 3 ends"); }),
+            2);
+}
+
+TEST(HostileRecordingTest, ProblemsAreListedUpToALimit) {
+  Forger forger = begun();
+  for (int i = 0; i < 1000; ++i) {
+    forger.next_chunk();
+    forger.add(ItemKind::drained, 1U);
+  }
+  const Replayed replayed = forger.replayed();
+  EXPECT_EQ(replayed.end->problems.size(), 17u);
+  EXPECT_EQ(replayed.end->problems.back(),
+            "the recording has more such problems, which are not listed");
+}
+
+TEST(HostileRecordingTest, TextsComeOutPrintable) {
+  Forger forger = begun();
+  forger.add(ItemKind::remark, false, std::string{"\x1b[2J\xff"});
+  EXPECT_EQ(forger.replayed().lines[1], "remark false ?[2J?");
+}
+
+// A chunk of 1 GiB of zeros in some 30 KiB, under a header that says `plain_bytes`.
+Replayed replay_bomb(std::uint32_t plain_bytes) {
+  const Bytes zeros(1 << 20);
+  Bytes stored(1 << 20);
+  const Handle<ZSTD_CCtx, ZSTD_freeCCtx> compressor{ZSTD_createCCtx()};
+  ZSTD_CCtx_setPledgedSrcSize(compressor.get(), 1ULL << 30);
+  ZSTD_outBuffer out{stored.data(), stored.size(), 0};
+  for (int i = 0; i < 1024; ++i) {
+    ZSTD_inBuffer in{zeros.data(), zeros.size(), 0};
+    ZSTD_compressStream2(compressor.get(), &out, &in, i == 1023 ? ZSTD_e_end : ZSTD_e_continue);
+  }
+  stored.resize(out.pos);
+  ChunkHeader header{.number = 1,
+                     .stored_bytes = static_cast<std::uint32_t>(out.pos),
+                     .plain_bytes = plain_bytes,
+                     .payload_crc = crc_of(stored)};
+  header.header_crc = header_crc_of(header);
+  MemoryFile file;
+  auto writer = writer_to(file);
+  writer->start({});
+  EXPECT_TRUE(writer->close());
+  Bytes bytes = file.content();
+  const auto head = std::as_bytes(std::span{&header, 1});
+  bytes.insert(bytes.end(), head.begin(), head.end());
+  bytes.insert(bytes.end(), stored.begin(), stored.end());
+  return replay_bytes(bytes);
+}
+
+TEST(HostileRecordingTest, ABombDoesNotGoOff) {
+  for (std::uint32_t plain_bytes : {0U, 1000U, 1U << 25, 1U << 30}) {
+    const Replayed replayed = replay_bomb(plain_bytes);
+    ASSERT_TRUE(replayed.end);
+    EXPECT_TRUE(replayed.first_problem().starts_with("the recording breaks off in chunk 1, "))
+        << replayed.first_problem();
+  }
+}
+
+} // namespace
+} // namespace mapscope
