@@ -16,16 +16,6 @@ namespace {
 
 constexpr std::size_t kExamplesMax = 5;
 
-// Which argument says how many bytes a memory call is about; for mremap, the new size.
-std::optional<std::size_t> length_argument(std::string_view name) {
-  constexpr std::string_view second[] = {"mmap",          "munmap",  "madvise", "mprotect",
-                                         "pkey_mprotect", "msync",   "mincore", "mlock",
-                                         "mlock2",        "munlock", "mbind"};
-  if (std::ranges::find(second, name) != std::end(second))
-    return 1;
-  return name == "mremap" ? std::optional<std::size_t>{2} : std::nullopt;
-}
-
 // Same goroutine is the caller's part. Calls on different descriptors differ, unless the path
 // is what they are about.
 bool alike(const AttributedCall &one, const AttributedCall &other) {
@@ -160,7 +150,7 @@ void VerifyJudge::add_violation(const AttributedCall &call) {
 
 void VerifyJudge::add_memory_call(const AttributedCall &call) {
   bool moved = call.kernel_place != CALL_OUTSIDE && call.place == CALL_OUTSIDE;
-  auto bytes = measured_bytes(call);
+  auto bytes = meter_.measure(call);
   if (!bytes && !moved)
     return;
   MemoryCalls &calls = memory_calls_[call.name];
@@ -169,28 +159,6 @@ void VerifyJudge::add_memory_call(const AttributedCall &call) {
     return;
   ++calls.measured;
   calls.bytes += *bytes;
-}
-
-// Absent: no memory call, or one whose outcome is not known. A call that failed has 0.
-std::optional<std::uint64_t> VerifyJudge::measured_bytes(const AttributedCall &call) {
-  if (!call.result)
-    return std::nullopt;
-  if (auto argument = length_argument(call.name)) {
-    bool failed = *call.result < 0 && *call.result >= -4095; // MAX_ERRNO of the kernel
-    return failed ? 0 : call.arguments[*argument];
-  }
-  if (call.name != "brk")
-    return std::nullopt;
-
-  // It answers with the break as it is now, whatever was asked; asked for 0, it only answers.
-  auto now = static_cast<std::uint64_t>(*call.result);
-  auto known = program_break_.find(call.process);
-  if (known == program_break_.end()) {
-    program_break_[call.process] = now;
-    return call.arguments[0] == 0 ? std::optional<std::uint64_t>{0} : std::nullopt;
-  }
-  std::uint64_t before = std::exchange(known->second, now);
-  return now > before ? now - before : 0;
 }
 
 void VerifyJudge::add_example(const AttributedCall &call) {

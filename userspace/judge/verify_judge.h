@@ -12,6 +12,7 @@
 
 #include "flow/attributed_event.h"
 #include "flow/verdict.h"
+#include "judge/memory_call_meter.h"
 
 namespace mapscope {
 
@@ -41,7 +42,6 @@ private:
 
   void add_violation(const AttributedCall &call);
   void add_memory_call(const AttributedCall &call);
-  std::optional<std::uint64_t> measured_bytes(const AttributedCall &call);
   void add_example(const AttributedCall &call);
   CallsByPlace settled(const VerifyCounts &counts) const;
   std::uint64_t unseen_inside(const VerifyCounts &counts) const;
@@ -58,7 +58,7 @@ private:
   CallsByPlace corrections_{};       // what exact places and classes change in the kernel's counts
   ClassTotals io_uring_inside_{}, io_uring_outside_{};
   std::map<std::string, MemoryCalls> memory_calls_;
-  std::map<ProcessKey, std::uint64_t> program_break_; // where brk last said it is
+  MemoryCallMeter meter_;
   std::vector<FileCallExample> examples_;
 };
 

@@ -8,9 +8,7 @@
 
 namespace mapscope {
 
-namespace {
-
-std::string_view sequence(Colour colour) {
+std::string_view colour_sequence(Colour colour) {
   switch (colour) {
   case Colour::red:
     return "\x1b[1;31m";
@@ -26,8 +24,6 @@ std::string_view sequence(Colour colour) {
   return "";
 }
 
-} // namespace
-
 bool wants_colour(int fd) {
   const char *no_colour = std::getenv("NO_COLOR");
   const char *terminal = std::getenv("TERM");
@@ -37,7 +33,8 @@ bool wants_colour(int fd) {
 }
 
 std::string coloured(std::string_view text, Colour colour, bool enabled) {
-  return enabled ? fmt::format("{}{}\x1b[0m", sequence(colour), text) : std::string{text};
+  return enabled ? fmt::format("{}{}{}", colour_sequence(colour), text, kColourEnd)
+                 : std::string{text};
 }
 
 } // namespace mapscope

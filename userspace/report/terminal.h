@@ -12,6 +12,10 @@ enum class Colour { red, green, yellow, dim, bold };
 // (no-color.org) is unset or empty.
 bool wants_colour(int fd);
 
+// The escape sequence that begins a colour, and the one that ends any.
+std::string_view colour_sequence(Colour colour);
+inline constexpr std::string_view kColourEnd = "\x1b[0m";
+
 // `text` as it is, or between the escape sequences of `colour` when `enabled`.
 std::string coloured(std::string_view text, Colour colour, bool enabled);
 

@@ -5,34 +5,13 @@
 #include <cstddef>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
-
 #include "flow/operation_names.h"
+#include "report/report_json.h"
 #include "report/verify_words.h"
 
 namespace mapscope {
 
 namespace {
-
-using Json = nlohmann::ordered_json; // in the order of the documentation
-
-template <typename T> Json or_null(const std::optional<T> &value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-Json or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
-
-Json seconds(std::uint64_t duration_ns) { return static_cast<double>(duration_ns) / 1e9; }
-
-Json seconds(const std::optional<std::uint64_t> &duration_ns) {
-  return duration_ns ? seconds(*duration_ns) : Json(nullptr);
-}
-
-Json json_of(const SourceFrame &frame) {
-  return {{"function", frame.function},
-          {"file", or_null(frame.file)},
-          {"line", frame.line == 0 ? Json(nullptr) : Json(frame.line)}};
-}
 
 Json json_of(Witnesses witnesses) {
   Json list = Json::array();
@@ -47,7 +26,7 @@ Json stack_of(const AttributedCall &call) {
   Json stack = Json::array();
   for (const SourceFrames &logical : call.stack)
     for (const SourceFrame &frame : logical)
-      stack.push_back(json_of(frame));
+      stack.push_back(frame_json(frame));
   return stack;
 }
 
@@ -67,16 +46,10 @@ Json json_of(const Violation &violation) {
           {"thread", call.tid},
           {"goroutine", or_null(call.goroutine)},
           {"operation", or_null(call.operation)},
-          {"site", call.site ? json_of(*call.site) : Json(nullptr)},
+          {"site", call.site ? frame_json(*call.site) : Json(nullptr)},
           {"witnesses", json_of(call.witnesses)},
           {"cause", or_null(call.cause)},
           {"stack", stack_of(call)}};
-}
-
-Json command_of(const std::optional<CommandEnd> &command) {
-  if (!command)
-    return nullptr;
-  return {{"exit_status", or_null(command->exit_status)}, {"signal", or_null(command->signal)}};
 }
 
 Json target_of(const VerifyTarget &target) {
@@ -147,22 +120,6 @@ Json system_calls_of(const Verdict &verdict) {
           {"file_calls_outside", examples}};
 }
 
-Json events_of(const VerifyCounts &counts) {
-  std::uint64_t sent = 0;
-  std::uint64_t ring_full = 0;
-  for (const event_stats &stats : counts.events) {
-    sent += stats.sent;
-    ring_full += stats.lost_ring_full;
-  }
-  Json lost = {{"ring_full", ring_full}};
-  for (std::size_t index = 0; index < LOSS_COUNT; ++index)
-    if (auto word = word_for(static_cast<loss>(index)); !word.empty())
-      lost[std::string{word}] = counts.kernel.lost[index];
-  for (std::size_t index = 0; index < kDropReasonCount; ++index)
-    lost[std::string{name_of(static_cast<DropReason>(index))}] = counts.dropped[index];
-  return {{"sent", sent}, {"lost", lost}};
-}
-
 } // namespace
 
 std::string verify_json(const Verdict &verdict) {
@@ -171,30 +128,32 @@ std::string verify_json(const Verdict &verdict) {
   std::ranges::for_each(verdict.violations, [&violations](const Violation &violation) {
     violations.push_back(json_of(violation));
   });
-  Json document = {{"schema", "mapscope.verify/1"},
-                   {"verdict", word_for(verdict.outcome)},
-                   {"reasons", verdict.reasons},
-                   {"target", target_of(run.target)},
-                   {"command", command_of(run.command)},
-                   {"mode", run.scope.windows ? "full" : "light"},
-                   {"duration_seconds", seconds(run.duration_ns)},
-                   {"operations", operations_of(verdict)},
-                   {"heap", heap_of(verdict)},
-                   {"system_calls", system_calls_of(verdict)},
-                   {"file_calls_inside", verdict.file_calls_inside},
-                   {"violations", violations},
-                   {"violations_not_shown", verdict.violations_not_shown},
-                   {"witnesses",
-                    {{"both", or_null(verdict.witnesses.both)},
-                     {"window_only", or_null(verdict.witnesses.window_only)},
-                     {"stack_only", verdict.witnesses.stack_only},
-                     {"under_write", verdict.witnesses.under_write}}},
-                   {"events", events_of(verdict.counts)},
-                   {"cost",
-                    {{"tool_cpu_seconds", seconds(run.cost.tool_cpu_ns)},
-                     {"kernel_cpu_seconds", seconds(run.cost.kernel_cpu_ns)},
-                     {"probe_hits", or_null(run.cost.probe_hits)}}},
-                   {"notes", run.notes}};
+  Json document = {
+      {"schema", "mapscope.verify/1"},
+      {"verdict", word_for(verdict.outcome)},
+      {"reasons", verdict.reasons},
+      {"target", target_of(run.target)},
+      {"command", command_json(run.command)},
+      {"mode", run.scope.windows ? "full" : "light"},
+      {"duration_seconds", seconds(run.duration_ns)},
+      {"operations", operations_of(verdict)},
+      {"heap", heap_of(verdict)},
+      {"system_calls", system_calls_of(verdict)},
+      {"file_calls_inside", verdict.file_calls_inside},
+      {"violations", violations},
+      {"violations_not_shown", verdict.violations_not_shown},
+      {"witnesses",
+       {{"both", or_null(verdict.witnesses.both)},
+        {"window_only", or_null(verdict.witnesses.window_only)},
+        {"stack_only", verdict.witnesses.stack_only},
+        {"under_write", verdict.witnesses.under_write}}},
+      {"events", losses_json(event_losses(verdict.counts.events, verdict.counts.kernel.lost,
+                                          verdict.counts.dropped))},
+      {"cost",
+       {{"tool_cpu_seconds", seconds(run.cost.tool_cpu_ns)},
+        {"kernel_cpu_seconds", seconds(run.cost.kernel_cpu_ns)},
+        {"probe_hits", or_null(run.cost.probe_hits)}}},
+      {"notes", run.notes}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

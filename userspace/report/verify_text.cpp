@@ -11,6 +11,8 @@
 
 #include "base/format.h"
 #include "base/printable.h"
+#include "report/call_text.h"
+#include "report/event_losses.h"
 #include "report/terminal.h"
 #include "report/verify_words.h"
 
@@ -100,29 +102,6 @@ void add_sentences(std::string_view label, std::size_t indent,
     rows.add(label, fmt::format("and {} more; --json has all", sentences.size() - shown), indent);
 }
 
-// The end of a path tells more than its beginning.
-std::string path_text(std::string_view path) {
-  constexpr std::size_t length_max = 80;
-  if (path.size() <= length_max)
-    return printable(path);
-  path.remove_prefix(path.size() - length_max);
-  while (!path.empty() && (static_cast<unsigned char>(path.front()) & 0xc0) == 0x80)
-    path.remove_prefix(1); // the rest of a character that was cut
-  return "..." + printable(path);
-}
-
-// openat("/etc/hosts"), write(2 = /var/log/gc.log), write(0x7, ...)
-std::string call_text(const AttributedCall &call) {
-  if (call.path && call.path_is_argument)
-    return fmt::format("{}(\"{}\")", call.name, path_text(*call.path));
-  if (call.path)
-    return fmt::format("{}({} = {})", call.name, call.arguments[0], path_text(*call.path));
-  if (call.is_io_uring)
-    return call.name;
-  return fmt::format("{}({:#x}, {:#x}, {:#x}, ...)", call.name, call.arguments[0],
-                     call.arguments[1], call.arguments[2]);
-}
-
 std::string site_text(const AttributedCall &call) {
   if (!call.site)
     return "at an unknown line";
@@ -140,8 +119,10 @@ void add_violations(const Verdict &verdict, Rows &rows) {
   std::size_t shown = std::min(verdict.violations.size(), kViolationsShown);
   for (std::size_t at = 0; at < shown; ++at) {
     const auto &[call, count] = verdict.violations[at];
+    std::string text;
+    append_call(call, text);
     rows.add("  !",
-             fmt::format("{}{} in map {} {}, goroutine {}, seen by {}", call_text(call),
+             fmt::format("{}{} in map {} {}, goroutine {}, seen by {}", text,
                          count > 1 ? fmt::format(", {} times,", format_count(count)) : "",
                          call.operation.value_or("operation"), site_text(call),
                          call.goroutine ? fmt::format("{}", *call.goroutine) : "unknown",
@@ -299,17 +280,9 @@ void add_witnesses(const Verdict &verdict, Rows &rows) {
 
 void add_events(const Verdict &verdict, Rows &rows) {
   const VerifyCounts &counts = verdict.counts;
-  std::uint64_t sent = 0;
-  std::uint64_t lost = 0;
-  for (const event_stats &stats : counts.events) {
-    sent += stats.sent;
-    lost += stats.lost_ring_full;
-  }
-  for (std::uint64_t count : counts.kernel.lost)
-    lost += count;
-  for (std::uint64_t count : counts.dropped)
-    lost += count;
-  rows.add("events", fmt::format("{} sent, {} lost", format_count(sent),
+  const EventLosses losses = event_losses(counts.events, counts.kernel.lost, counts.dropped);
+  const std::uint64_t lost = losses.lost_total();
+  rows.add("events", fmt::format("{} sent, {} lost", format_count(losses.sent),
                                  lost == 0 ? "none" : format_count(lost)));
 }
 
