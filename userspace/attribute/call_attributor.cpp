@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "attribute/cause.h"
 #include "attribute/go_names.h"
@@ -33,8 +34,11 @@ void set_witnesses(AttributedCall &call, std::uint32_t witnesses) {
   call.window_by_word = (witnesses & WITNESS_WORD) && !(witnesses & WITNESS_WINDOW);
 }
 
-// The number alone says memory, but a mapping without MAP_ANONYMOUS reads and writes a file.
+// The number alone says memory, but a mapping without MAP_ANONYMOUS reads and writes a file, and
+// prctl is about memory only where it names a mapping.
 call_class class_by_arguments(const AttributedCall &call) {
+  if (call.name == "prctl")
+    return call.arguments[0] == PR_SET_VMA ? CALL_CLASS_MEMORY : CALL_CLASS_PROCESS;
   bool maps_file =
       call.name == "mmap" && !(call.arguments[3] & static_cast<std::uint64_t>(MAP_ANONYMOUS));
   return maps_file ? refined(CALL_CLASS_FILE, call.descriptor) : call.kernel_class;

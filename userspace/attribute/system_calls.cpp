@@ -57,7 +57,8 @@ constexpr Group kGroups[] = {
      "brk mmap munmap mremap mprotect pkey_mprotect madvise process_madvise msync mincore mlock "
      "mlock2 munlock mlockall munlockall mbind get_mempolicy set_mempolicy set_mempolicy_home_node "
      "migrate_pages move_pages remap_file_pages process_mrelease shmat shmdt mseal "
-     "map_shadow_stack memfd_create memfd_secret userfaultfd pkey_alloc pkey_free"},
+     "map_shadow_stack memfd_create memfd_secret userfaultfd pkey_alloc pkey_free "
+     "prctl"}, // names mappings, from Go 1.25 on; other uses are told apart by their argument
 
     {CALL_CLASS_SCHEDULING, CALL_FROM_POLLER,
      "epoll_wait epoll_ctl epoll_pwait epoll_create1 eventfd2"},
@@ -89,7 +90,7 @@ constexpr Group kGroups[] = {
      "clone clone3 fork vfork exit exit_group wait4 waitid getpid getppid gettid set_tid_address "
      "getpgid setpgid getpgrp getsid setsid getuid geteuid getgid getegid setuid setgid setreuid "
      "setregid setresuid setresgid getresuid getresgid setfsuid setfsgid getgroups setgroups umask "
-     "capget capset prctl arch_prctl personality getpriority setpriority ioprio_get ioprio_set "
+     "capget capset arch_prctl personality getpriority setpriority ioprio_get ioprio_set "
      "getrlimit setrlimit prlimit64 getrusage times ptrace process_vm_readv process_vm_writev kcmp "
      "setns unshare seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self "
      "pidfd_open pidfd_getfd set_thread_area get_thread_area modify_ldt iopl ioperm"},

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "bpf/contract/targets.h"
 
@@ -296,6 +297,29 @@ TEST_F(CallAttributorTest, AMappingOfAFileIsAFileCall) {
   EXPECT_EQ(calls[0].klass, CALL_CLASS_MEMORY);
   EXPECT_EQ(calls[1].klass, CALL_CLASS_FILE);
   EXPECT_EQ(calls[1].kernel_class, CALL_CLASS_MEMORY);
+}
+
+TEST_F(CallAttributorTest, NamingAMappingIsAMemoryCallAndOtherPrctlsAreNot) {
+  auto event = call_event(157, 1); // prctl
+  event.wants_result = 0;
+  event.call_class = CALL_CLASS_MEMORY;
+  event.arguments[0] = PR_SET_VMA;
+  attributor.add(event);
+  event.arguments[0] = PR_SET_NAME;
+  attributor.add(event);
+  auto calls = attributor.take();
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[0].klass, CALL_CLASS_MEMORY);
+  EXPECT_EQ(calls[1].klass, CALL_CLASS_PROCESS);
+}
+
+TEST_F(CallAttributorTest, TellsHowLongACallTook) {
+  auto call = call_event(kWrite, 10);
+  attributor.add(call);
+  auto result = result_event(call, 4);
+  result.header.time_ns = 35;
+  EXPECT_TRUE(attributor.add(result));
+  EXPECT_EQ(attributor.take().at(0).duration_ns, 25U);
 }
 
 TEST_F(CallAttributorTest, AsksForEachAddressOnceAndInOneRequest) {
