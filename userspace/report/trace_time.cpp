@@ -76,7 +76,8 @@ void TraceTime::append_clock(std::uint64_t wall_ns, std::string &out) {
   auto second = static_cast<std::int64_t>(wall_ns / kSecondNs);
   if (second != clock_second_) {
     clock_second_ = second;
-    std::uint64_t of_day = static_cast<std::uint64_t>(second + options_.utc_offset_seconds) % 86'400;
+    std::uint64_t of_day =
+        static_cast<std::uint64_t>(second + options_.utc_offset_seconds) % 86'400;
     clock_text_.clear();
     append_decimals(of_day / 3600, 2, clock_text_);
     clock_text_ += ':';
