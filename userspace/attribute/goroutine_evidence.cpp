@@ -8,6 +8,7 @@ namespace mapscope {
 namespace {
 
 constexpr std::uint32_t kRunning = 2;      // runtime._Grunning
+constexpr std::uint32_t kScan = 0x1000;    // runtime._Gscan, beside the status
 constexpr std::size_t kCallsMax = 4096;    // different ones that are asked about
 constexpr std::size_t kMapFrameWords = 64; // of the frames of map functions: at most some 40
 constexpr std::size_t kNearWords = 32;     // where a caller keeps the map that it passes
@@ -34,7 +35,7 @@ void GoroutineEvidence::find_calls(const GoroutineStack &stack, const BinaryFact
   std::size_t map_frame_end = 0;
   auto stopped_at = lines.to_elf({stack.pc});
   bool stopped_in_map =
-      stack.status != kRunning && stopped_at && is_map_function(facts, *stopped_at);
+      (stack.status & ~kScan) != kRunning && stopped_at && is_map_function(facts, *stopped_at);
   for (std::size_t word = 0; word < stack.words.size(); ++word) {
     auto site = lines.call_site({stack.words[word]});
     if (!site || !facts.text.contains(*site))
