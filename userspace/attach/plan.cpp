@@ -23,7 +23,7 @@ constexpr std::array kRules{
     Rule{MAP_OPERATION_HASH_GROW, Depth::light, true},
     Rule{MAP_OPERATION_GROW_TO_TABLE, Depth::normal, true},
     Rule{MAP_OPERATION_REHASH, Depth::rare, true},
-    Rule{MAP_OPERATION_PRUNE, Depth::rare, true},
+    Rule{MAP_OPERATION_PRUNE, Depth::full, true},
     Rule{MAP_OPERATION_CLEAR, Depth::normal, true},
     // The first group of a swiss map and the moves of classic buckets would cost a hit for
     // each map and each assignment. They are allocation under a write: the stack sees it.
@@ -39,7 +39,7 @@ bool is_probed(const Rule &rule, const ProbeChoice &choice, const BinaryFacts &f
   if (choice.only && !choice.only->test(rule.operation))
     return false;
   if (choice.depth != Depth::light)
-    return rule.from <= std::max(choice.depth, choice.only ? Depth::normal : Depth::light);
+    return rule.from <= std::max(choice.depth, choice.only ? Depth::full : Depth::light);
   // The rarest growth there is: tables past 1024 slots where the compiler left the function
   // in place, all doublings where it did not.
   bool has_split = facts.operations.contains(MAP_OPERATION_TABLE_SPLIT);

@@ -32,6 +32,7 @@ enum class Depth {
   light,  // the rarest growth only, and no windows: the stack is the only witness
   rare,   // what happens once in many assignments: growth past small maps, creation with a hint
   normal, // every creation and growth, and clearing; windows without return probes
+  full,   // also attempts to get rid of tombstones: one for each growth of a table
   exact,  // also first groups, bucket moves, table internals and every return instruction
 };
 
@@ -41,7 +42,7 @@ struct ProbeChoice {
   bool windows = true; // probes open windows; never at Depth::light, always at Depth::exact
   bool heap_requests = true;
   bool misuse = false; // the runtime's reports of concurrent use and of writes to a nil map
-  // These operations and no others, up to Depth::normal whatever the depth is. Absent: as the
+  // These operations and no others, up to Depth::full whatever the depth is. Absent: as the
   // depth says. Indexed by map_operation.
   std::optional<std::bitset<MAP_OPERATION_COUNT>> only;
 

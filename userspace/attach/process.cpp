@@ -16,59 +16,15 @@
 #include <vector>
 
 #include "base/byte_reader.h"
+#include "base/process_files.h"
 
 namespace mapscope {
 namespace {
-
-// /proc files are short and have no size: read until the end, at most 64 KiB.
-Result<std::string> read_proc(pid_t pid, std::string_view name) {
-  constexpr std::size_t kBytesMax = 64 * 1024;
-  std::string path = fmt::format("/proc/{}/{}", pid, name);
-  Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file) {
-    if (errno == ENOENT)
-      return fail(Errc::gone, "there is no process {}", pid);
-    return std::unexpected(Error::from_errno(fmt::format("opening {}", path)));
-  }
-  std::string text;
-  std::array<char, 4096> piece{};
-  for (;;) {
-    ssize_t size = ::read(file.get(), piece.data(), piece.size());
-    if (size < 0)
-      return std::unexpected(Error::from_errno(fmt::format("reading {}", path)));
-    if (size == 0 || text.size() > kBytesMax)
-      return text;
-    text.append(piece.data(), static_cast<std::size_t>(size));
-  }
-}
 
 bool is_runnable(const Fd &file) {
   struct stat status{};
   return ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
          (status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
-}
-
-struct ProcessStat {
-  char state = '?'; // 'Z': ended, and nobody has asked for its status yet
-  std::uint64_t start_time_ns = 0;
-};
-
-Result<ProcessStat> read_stat(pid_t pid) {
-  std::string text = TRY(read_proc(pid, "stat"));
-  // The name in parentheses may hold anything; start time is field 22, the 20th behind it
-  // (proc(5)).
-  std::size_t name_end = text.rfind(')');
-  if (name_end == std::string::npos)
-    return fail(Errc::malformed, "/proc/{}/stat has no name", pid);
-  std::size_t at = name_end + 1;
-  constexpr int kFieldsBehindName = 20;
-  for (int field = 0; field < kFieldsBehindName && at != std::string::npos; ++field)
-    at = text.find(' ', at + (field > 0 ? 1 : 0));
-  if (at == std::string::npos)
-    return fail(Errc::malformed, "/proc/{}/stat has too few fields", pid);
-  std::uint64_t ticks = std::strtoull(text.c_str() + at, nullptr, 10);
-  std::uint64_t tick_ns = 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  return ProcessStat{text[name_end + 2], ticks * tick_ns};
 }
 
 } // namespace
@@ -87,10 +43,12 @@ std::vector<pid_t> running_processes() {
   return pids;
 }
 
-Result<std::uint64_t> process_start_time(pid_t pid) { return TRY(read_stat(pid)).start_time_ns; }
+Result<std::uint64_t> process_start_time(pid_t pid) {
+  return TRY(read_process_stat(pid)).start_time_ns;
+}
 
 Result<ProcessInfo> find_process(pid_t pid) {
-  ProcessStat stat = TRY(read_stat(pid));
+  ProcessStat stat = TRY(read_process_stat(pid));
   if (stat.state == 'Z' || stat.state == 'X')
     return fail(Errc::gone, "process {} has ended", pid);
   ProcessInfo info;
@@ -113,7 +71,7 @@ Result<ProcessInfo> find_process(pid_t pid) {
 }
 
 Result<LoadBias> process_load_bias(pid_t pid, ElfAddress entry) {
-  std::string text = TRY(read_proc(pid, "auxv"));
+  std::string text = TRY(read_process_file(pid, "auxv"));
   ByteReader reader{std::as_bytes(std::span{text})};
   while (reader.size() >= sizeof(Elf64_auxv_t)) {
     auto item = TRY(reader.read<Elf64_auxv_t>());

@@ -55,7 +55,7 @@ Result<WatchOptions> record_options(const Options &options) {
   if (options.rare && options.exact)
     return fail(Errc::usage, "--rare and --exact exclude each other");
   WatchOptions watch = TRY(watch_options_of(options.target));
-  watch.probes.depth = options.rare ? Depth::rare : options.exact ? Depth::exact : Depth::normal;
+  watch.probes.depth = options.rare ? Depth::rare : options.exact ? Depth::exact : Depth::full;
   watch.probes.misuse = true;
   watch.settings.emit_operations = 1;
   watch.settings.classify_outside = 1;

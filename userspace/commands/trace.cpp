@@ -29,11 +29,12 @@ struct Options {
 
 constexpr auto kFooter = R"(What to look at: -p PID, --all-go, or a command behind --.
 
-By default, what is rare is told: growth of maps past sixteen entries, creations
+By default, what is rare is told: growth of maps past fourteen entries, creations
 with a size hint, heap growth, large allocations, memory calls, misuse. --all
-also tells maps that are created without a hint, their growth past eight entries
-and clearing: about a microsecond for each. A map that is created without a hint
-has no address yet; --exact, which costs more, tells it.
+also tells maps that are created without a hint, their growth past eight entries,
+clearing, and tables that get rid of tombstones: about a microsecond for each. A
+map that is created without a hint has no address yet; --exact, which costs more,
+tells it, and the first group of each map.
 
 Exit status: 0 done, 1 a map was misused, 2 wrong usage, 3 not supported or
 events were lost, 4 not permitted, 5 the target is gone. Events go to standard
@@ -90,7 +91,7 @@ Result<WatchOptions> trace_options(const Options &options, const TraceFilter &fi
   if (options.all && options.exact)
     return fail(Errc::usage, "--exact tells all that --all does: give one of them");
   WatchOptions watch = TRY(watch_options_of(options.target));
-  watch.probes.depth = options.exact ? Depth::exact : options.all ? Depth::normal : Depth::rare;
+  watch.probes.depth = options.exact ? Depth::exact : options.all ? Depth::full : Depth::rare;
   watch.probes.windows = false; // the stack tells which operation a call was made in
   watch.probes.misuse = true;
   watch.settings.emit_operations = 1;

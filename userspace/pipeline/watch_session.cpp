@@ -16,6 +16,8 @@
 #include "decode/decode.h"
 #include "kernel/process_ids.h"
 #include "kernel/tracer.h"
+#include "memory/goroutines.h"
+#include "memory/live_process.h"
 #include "pipeline/event_loop.h"
 #include "pipeline/privileges.h"
 #include "pipeline/probe_hits.h"
@@ -86,6 +88,7 @@ private:
   void handle(const process_exec_event &event);
   void handle(const process_exit_event &event);
   void handle(const image_entry_event &event);
+  void handle(const map_misuse_event &event);
   void watch_new_image(pid_t pid, std::uint64_t exec_time_ns, std::uint16_t old_index);
   void retire(std::uint32_t index);
   void drain();
@@ -187,7 +190,7 @@ void WatchSession::take(std::span<const std::byte> record) {
     return;
   std::memcpy(&header, record.data(), sizeof(header));
   if (header.kind != EVENT_KIND_PROCESS_EXEC && header.kind != EVENT_KIND_PROCESS_EXIT &&
-      header.kind != EVENT_KIND_IMAGE_ENTRY)
+      header.kind != EVENT_KIND_IMAGE_ENTRY && header.kind != EVENT_KIND_MAP_MISUSE)
     return;
   auto event = decode(record);
   if (!event) // whoever analyses counts it
@@ -198,11 +201,34 @@ void WatchSession::take(std::span<const std::byte> record) {
     handle(*exit);
   else if (const auto *entry = std::get_if<image_entry_event>(&event->body))
     handle(*entry);
+  else if (const auto *misuse = std::get_if<map_misuse_event>(&event->body))
+    handle(*misuse);
 }
 
 void WatchSession::handle(const image_entry_event &event) {
   if (auto target = targets_.find(event.header.target); target != targets_.end())
     target->second->set_load_bias({event.load_bias});
+}
+
+// The runtime is about to end the process: who else used the map can be read for a few
+// milliseconds yet.
+void WatchSession::handle(const map_misuse_event &event) {
+  auto entry = targets_.find(event.header.target);
+  if (event.misuse != MAP_MISUSE_CONCURRENT || entry == targets_.end())
+    return;
+  const WatchedTarget &target = *entry->second;
+  auto snapshot = [&]() -> Result<GoroutineSnapshot> {
+    auto memory = TRY(LiveProcess::open(target.process().key));
+    return read_goroutines(*memory, target.facts(), target.load_bias().value_or(LoadBias{}));
+  }();
+  if (!snapshot) {
+    note(fmt::format("the other goroutines could not be read when process {} misused a map: {}",
+                     target.process().key.pid, snapshot.error().message()));
+    return;
+  }
+  snapshot->index = event.header.target;
+  snapshot->time_ns = now_ns();
+  observer_.goroutines(*snapshot);
 }
 
 void WatchSession::handle(const process_exec_event &event) {

@@ -167,7 +167,7 @@ void add_operations(const Verdict &verdict, Rows &rows) {
   if (totals.copied.value_or(0) > 0)
     parts.push_back(format_count(*totals.copied) + " of the created are copies");
   if (totals.pruned.value_or(0) > 0)
-    parts.push_back(format_count(*totals.pruned) + " rid of tombstones");
+    parts.push_back(format_count(*totals.pruned) + " attempts to get rid of tombstones");
   std::string text = joined(parts);
   if (!unseen.empty())
     text += fmt::format("{}not observed: {}", text.empty() ? "" : "; ", joined(unseen));
