@@ -119,32 +119,58 @@ static __always_inline bool read_message(__u64 text, __u64 len, char *message)
 	return len >= sizeof(CONCURRENT) - 1 && !bpf_probe_read_user(message, len, (void *)text);
 }
 
-/* The message of a report that is about a map, else false. */
-static __always_inline bool find_message(struct pt_regs *ctx, __u32 misuse, char *message)
+/* "concurrent map writes", "... read and map write", "... clone ...", "... iteration ..." */
+static __always_inline bool has_length_of_concurrent(__u64 len)
 {
-	__u64 first = GO_ARGUMENT_1(ctx), second = GO_ARGUMENT_2(ctx);
-
-	if (misuse == MAP_MISUSE_CONCURRENT) /* fatal(s string) */
-		return read_message(first, second, message) &&
-		       (STARTS_WITH(message, CONCURRENT) || STARTS_WITH(message, CONCURRENT_SMALL));
-
-	/* gopanic(e any): a plainError, which is a string. */
-	struct go_string string;
-
-	return !bpf_probe_read_user(&string, sizeof(string), (void *)second) &&
-	       string.len == sizeof(NIL_MAP) - 1 && read_message(string.text, string.len, message) &&
-	       STARTS_WITH(message, NIL_MAP);
+	return len == 21 || len == 33 || len == 34 || len == 38;
 }
 
-/* Anybody may panic with these words, but only a map function does so from the runtime. */
-static __always_inline bool is_runtimes_own(struct pt_regs *ctx, __u64 sp,
-					    const struct target *target)
+/* Anybody may say such words, but only a map function does so from the runtime. */
+static __always_inline bool is_runtimes_own(const struct target *target, __u64 caller)
 {
+	return in_range(&target->runtime, caller - target->load_bias);
+}
+
+static __always_inline bool is_map_function(const struct target *target, __u64 caller)
+{
+	__u64 is_map = 0;
+
+#pragma unroll
+	for (int i = 0; i < MAP_RANGES_MAX; i++)
+		is_map |= in_range_bit(&target->map_ranges[i], caller - 1 - target->load_bias);
+	return is_map;
+}
+
+/*
+ * Whether the report is about a map. A constant in a page that nobody has touched can't be
+ * read: then the length of the message and who calls decide, and the message stays empty.
+ */
+static __always_inline bool is_misuse(struct pt_regs *ctx, __u32 misuse, __u64 sp,
+				      const struct target *target, char *message)
+{
+	__u64 first = GO_ARGUMENT_1(ctx), second = GO_ARGUMENT_2(ctx);
 	__u64 caller = LINK_REGISTER(ctx);
 
+	if (misuse == MAP_MISUSE_CONCURRENT) { /* fatal(s string) */
+		if (read_message(first, second, message)) {
+			if (!STARTS_WITH(message, CONCURRENT) &&
+			    !STARTS_WITH(message, CONCURRENT_SMALL))
+				return false;
+		} else if (!has_length_of_concurrent(second)) {
+			return false;
+		}
+	} else { /* gopanic(e any): a plainError, which is a string. */
+		struct go_string string;
+
+		if (bpf_probe_read_user(&string, sizeof(string), (void *)second) ||
+		    string.len != sizeof(NIL_MAP) - 1 ||
+		    !read_message(string.text, string.len, message) ||
+		    !STARTS_WITH(message, NIL_MAP))
+			return false;
+	}
 	if (!caller && bpf_probe_read_user(&caller, sizeof(caller), (void *)sp))
 		return false;
-	return in_range(&target->runtime, caller - target->load_bias);
+	return message[0] ? is_runtimes_own(target, caller) : is_map_function(target, caller);
 }
 
 static __always_inline void copy_words(const struct user_stack *stack,
@@ -184,7 +210,7 @@ int map_misuse(struct pt_regs *ctx)
 	__u8 yes = 1;
 
 	if (!counts || (PROBE_ON_STACK_CHECK(cookie) && STACK_CHECK_FAILS(ctx)) ||
-	    !find_message(ctx, misuse, message) || !is_runtimes_own(ctx, registers.sp, target))
+	    !is_misuse(ctx, misuse, registers.sp, target, message))
 		return 0;
 	stack_at_entry(ctx, index, &caller.stack);
 	if (find_caller(registers.g, &caller))

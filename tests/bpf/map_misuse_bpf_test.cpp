@@ -41,7 +41,7 @@ protected:
   std::vector<map_misuse_event> misuses_of(std::function<void()> body, map_misuse misuse,
                                            unsigned flags = TARGET_SWISS) {
     target settings = fake_target();
-    settings.runtime = settings.text; // the fake caller is a map function
+    settings.runtime = settings.map_ranges[0] = settings.text; // the fake caller is a map function
     settings.flags |= flags;
     start(std::move(body), settings);
     probe(UprobeProgram::map_misuse, fake_map_function, PROBE_COOKIE(misuse, false, index_));
@@ -81,20 +81,21 @@ TEST_F(MapMisuseBpfTest, AMapThatNobodyWritesAnyMoreIsStillACandidate) {
   EXPECT_TRUE(is_told);
 }
 
-TEST_F(MapMisuseBpfTest, AGoroutineReportsOnce) {
+TEST_F(MapMisuseBpfTest, AGoroutineReportsOnceAndAlsoWhereItsMessageIsNotInMemory) {
   auto misuses = misuses_of(
       [] {
         // maps.fatal, which calls runtime.fatal; both are probed
         FakeRuntime runtime{0x1000, ~0ULL >> 1, kGoroutine};
         FakeRun run{.g = reinterpret_cast<std::uint64_t>(runtime.g.data()),
-                    .ax = reinterpret_cast<std::uint64_t>(kWrites),
+                    .ax = 0x1000, // nothing is there: the length decides
                     .bx = std::strlen(kWrites),
                     .number = SYS_getppid};
         fake_user_code(&run);
         fake_user_code(&run);
       },
       MAP_MISUSE_CONCURRENT);
-  EXPECT_EQ(misuses.size(), 1u);
+  ASSERT_EQ(misuses.size(), 1u);
+  EXPECT_STREQ(misuses[0].message, "");
 }
 
 TEST_F(MapMisuseBpfTest, OtherFatalErrorsAreNotTold) {
