@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "base/handle.h"
 #include "flow/address_space.h"
@@ -20,6 +22,9 @@ public:
 
 private:
   LiveProcess(ProcessKey process, Fd pid_fd) : process_(process), pid_fd_(std::move(pid_fd)) {}
+
+  // Errc::gone where the pid may have been another's before this call.
+  Result<> check_identity() const;
 
   ProcessKey process_;
   Fd pid_fd_;

@@ -1,0 +1,3 @@
+module mapscope.dev/goroutines
+
+go 1.17
