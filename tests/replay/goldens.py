@@ -9,8 +9,8 @@ import subprocess
 TIMEOUT_SECONDS = 60
 
 # Suffix -> options of `mapscope replay`.
-TEXTS = {".trace": ["--stack"], ".summary": ["-c"], ".verify": ["--verify"]}
-HASHED = {"trace json": ["--json"], "summary json": ["-c", "--json"], "verify json": ["--verify", "--json"],
+TEXTS = {".trace": [], ".summary": ["-c"], ".verify": ["--verify"]}
+HASHED = {"stacks": ["--stack"], "trace json": ["--json"], "summary json": ["-c", "--json"], "verify json": ["--verify", "--json"],
           "perfetto": ["--format", "perfetto"]}
 
 

@@ -29,6 +29,7 @@ public:
   // Replays a chunk up to the first item that makes no sense; the rest is a problem then.
   // Errors: the recording does not begin with the start of a run.
   Result<> take(const ChunkReader::Step &step);
+  bool has_started() const { return has_started_; }
   // What the observer waits for, and the account of all. `gap`: see ChunkReader::Step.
   ReplayEnd finish(const std::string &gap);
   // A sentence, and in it that something is missing.
@@ -290,8 +291,6 @@ ReplayEnd Replay::finish(const std::string &gap) {
 Result<ReplayEnd> replay_chunks(RecordingSource source, RunObserver &observer) {
   auto chunks = TRY(ChunkReader::open(std::move(source)));
   auto step = TRY(chunks.next());
-  if (!step.items)
-    return fail(Errc::malformed, "the recording ends before its run has begun");
   Replay replay{observer};
   while (step.items) {
     TRY(replay.take(step));
@@ -300,6 +299,8 @@ Result<ReplayEnd> replay_chunks(RecordingSource source, RunObserver &observer) {
     else
       step = {.gap = "the recording can't be read further: " + next.error().message()};
   }
+  if (!replay.has_started())
+    return fail(Errc::malformed, "the recording ends before its run has begun");
   return replay.finish(step.gap);
 }
 

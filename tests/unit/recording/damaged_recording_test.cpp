@@ -141,6 +141,21 @@ TEST(DamagedRecordingTest, OtherVersionsAreRefusedByName) {
 
 // ---- Files that somebody made, with sound checksums.
 
+// A file of one chunk: `stored` under a header that says `plain_bytes`.
+Bytes file_of_chunk(std::span<const std::byte> stored, std::uint32_t plain_bytes) {
+  FileHeader file_header;
+  file_header.header_crc = header_crc_of(file_header);
+  ChunkHeader header{.stored_bytes = static_cast<std::uint32_t>(stored.size()),
+                     .plain_bytes = plain_bytes,
+                     .payload_crc = crc_of(stored)};
+  header.header_crc = header_crc_of(header);
+  Bytes file;
+  for (const auto part :
+       {std::as_bytes(std::span{&file_header, 1}), std::as_bytes(std::span{&header, 1}), stored})
+    file.insert(file.end(), part.begin(), part.end());
+  return file;
+}
+
 class Forger {
 public:
   void add(ItemKind kind, std::span<const std::byte> body) { chunks_.add(kind, body); }
@@ -221,6 +236,13 @@ TEST(HostileRecordingTest, ItMustBeginWithTheStart) {
             "x.rec: chunk 0 of the recording, byte 0 of its contents: no start of a run");
 }
 
+TEST(HostileRecordingTest, AChunkWithoutItemsIsNoBeginning) {
+  Bytes nothing(ZSTD_compressBound(0));
+  nothing.resize(ZSTD_compress(nothing.data(), nothing.size(), nullptr, 0, 1));
+  EXPECT_EQ(replay_bytes(file_of_chunk(nothing, 0)).first_problem(),
+            "x.rec: the recording ends before its run has begun");
+}
+
 TEST(HostileRecordingTest, NothingComesAfterTheEnd) {
   Forger forger = begun();
   forger.add(ItemKind::end, RunEnd{});
@@ -260,8 +282,8 @@ TEST(HostileRecordingTest, TextsComeOutPrintable) {
   EXPECT_EQ(forger.replayed().lines[1], "remark false ?[2J?");
 }
 
-// A chunk of 1 GiB of zeros in some 30 KiB, under a header that says `plain_bytes`.
-Replayed replay_bomb(std::uint32_t plain_bytes) {
+// 1 GiB of zeros in some 30 KiB of zstd.
+Bytes bomb() {
   const Bytes zeros(1 << 20);
   Bytes stored(1 << 20);
   const Handle<ZSTD_CCtx, ZSTD_freeCCtx> compressor{ZSTD_createCCtx()};
@@ -272,29 +294,14 @@ Replayed replay_bomb(std::uint32_t plain_bytes) {
     ZSTD_compressStream2(compressor.get(), &out, &in, i == 1023 ? ZSTD_e_end : ZSTD_e_continue);
   }
   stored.resize(out.pos);
-  ChunkHeader header{.number = 1,
-                     .stored_bytes = static_cast<std::uint32_t>(out.pos),
-                     .plain_bytes = plain_bytes,
-                     .payload_crc = crc_of(stored)};
-  header.header_crc = header_crc_of(header);
-  MemoryFile file;
-  auto writer = writer_to(file);
-  writer->start({});
-  EXPECT_TRUE(writer->close());
-  Bytes bytes = file.content();
-  const auto head = std::as_bytes(std::span{&header, 1});
-  bytes.insert(bytes.end(), head.begin(), head.end());
-  bytes.insert(bytes.end(), stored.begin(), stored.end());
-  return replay_bytes(bytes);
+  return stored;
 }
 
 TEST(HostileRecordingTest, ABombDoesNotGoOff) {
-  for (std::uint32_t plain_bytes : {0U, 1000U, 1U << 25, 1U << 30}) {
-    const Replayed replayed = replay_bomb(plain_bytes);
-    ASSERT_TRUE(replayed.end);
-    EXPECT_TRUE(replayed.first_problem().starts_with("the recording breaks off in chunk 1, "))
-        << replayed.first_problem();
-  }
+  const Bytes stored = bomb();
+  for (std::uint32_t plain_bytes : {0U, 1000U, 1U << 25, 1U << 30})
+    EXPECT_EQ(replay_bytes(file_of_chunk(stored, plain_bytes)).first_problem(),
+              "x.rec: the recording ends before its run has begun");
 }
 
 } // namespace
