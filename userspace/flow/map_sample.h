@@ -1,0 +1,47 @@
+// One map as a census finds it in the memory of a process: made by heap/, shown by report/.
+#pragma once
+
+#include <cstdint>
+
+#include "base/address.h"
+
+namespace mapscope {
+
+// Why an object is taken for a map.
+enum class MapEvidence : std::uint8_t {
+  plausible,  // a header without contents that nothing contradicts; listed apart
+  consistent, // tables or buckets agree with the header in every count
+};
+
+// What a map takes of the Go heap, in whole slots of size classes.
+struct MapBytes {
+  std::uint64_t header = 0;
+  std::uint64_t directory = 0; // swiss: directory and tables; classic: lists of overflow buckets
+  std::uint64_t control = 0;   // control words; tophash and overflow pointers
+  std::uint64_t cells = 0;     // keys, elements and their padding, used or not
+  // What size classes and malloc headers add. Where the size of a group is not known, this is
+  // part of `cells`.
+  std::uint64_t rounding = 0;
+  std::uint64_t overflow = 0; // overflow buckets, spare ones included
+  std::uint64_t old = 0;      // what an unfinished growth still holds, its overflow buckets too
+
+  std::uint64_t total() const {
+    return header + directory + control + cells + rounding + overflow + old;
+  }
+  friend bool operator==(const MapBytes &, const MapBytes &) = default;
+};
+
+struct MapSample {
+  ProcessAddress address; // of the header
+  std::uint64_t seed = 0; // with the address, the identity of a map
+  std::uint64_t len = 0;
+  std::uint64_t slots = 0;       // of tables; of main buckets, eight each
+  std::uint64_t tombstones = 0;  // swiss only
+  std::uint32_t group_bytes = 0; // one group or bucket, where the heap tells; 0: it does not
+  MapEvidence evidence = MapEvidence::plausible;
+  MapBytes bytes;
+
+  friend bool operator==(const MapSample &, const MapSample &) = default;
+};
+
+} // namespace mapscope

@@ -1,0 +1,198 @@
+// Candidates in chunks, decoded together; then each that contradicted itself alone, until it
+// agrees, is gone, or has shown that it is no map.
+#include "heap/census.h"
+
+#include <algorithm>
+
+#include "heap/bulk_read.h"
+#include "heap/classic.h"
+#include "heap/headers.h"
+#include "heap/heap_layout.h"
+#include "heap/object_reader.h"
+#include "heap/owner_set.h"
+#include "heap/span_table.h"
+#include "heap/swiss.h"
+
+namespace mapscope {
+namespace {
+
+HeapStatistics statistics_of(const SpanTable &spans, const HeapRoot &root) {
+  HeapStatistics heap{.gc_cycles = root.sweepgen / 2, .span_count = spans.size()};
+  for (std::uint32_t span = 0; span < spans.size(); ++span) {
+    heap.in_use_bytes += spans.size_bytes(span);
+    if (spans.span_class(span).size_class() == 0) {
+      ++heap.large_object_count;
+      heap.large_object_bytes += spans.size_bytes(span);
+    }
+  }
+  return heap;
+}
+
+class CensusTaker {
+public:
+  CensusTaker(AddressSpace &space, const HeapLayout &layout, const HeapRoot &root,
+              SpanTable &&spans, const CensusOptions &options)
+      : space_(space), layout_(layout), options_(options), spans_(std::move(spans)),
+        finder_(space, layout, root, spans_), reader_(space, spans_), swiss_(layout),
+        classic_(layout) {
+    census_.heap = statistics_of(spans_, root);
+  }
+
+  Result<Census> take() {
+    std::vector<std::uint32_t> spans = spans_.spans_of(finder_.shape().span_class);
+    std::size_t slots = kGoPageBytes / finder_.shape().slot_bytes;
+    std::size_t at_once = std::max<std::size_t>(options_.maps_at_once / slots, 1);
+    for (std::span<const std::uint32_t> left = spans; !left.empty();) {
+      auto chunk = left.first(std::min(at_once, left.size()));
+      left = left.subspan(chunk.size());
+      TRY(take_chunk(chunk));
+    }
+    census_.counts.map_count = census_.maps.size();
+    census_.counts.copy_count = census_.copies.size();
+    census_.counts.span_left_out_count = spans_.left_out_count();
+    census_.counts.header_span_unsettled_count = finder_.unsettled_span_count();
+    return std::move(census_);
+  }
+
+private:
+  Result<> take_chunk(std::span<const std::uint32_t> spans);
+  Result<std::vector<DecodedMap>> decode(std::span<const HeaderCandidate> candidates,
+                                         unsigned attempt);
+  // The candidates among these whose header is no longer what it was.
+  Result<std::vector<HeaderCandidate>> changed(std::span<const HeaderCandidate> candidates);
+  // One map, read back to back until it agrees with itself.
+  Result<> settle(std::uint64_t address);
+  Result<std::optional<HeaderCandidate>> find_again(std::uint64_t address);
+  void accept(const DecodedMap &map);
+
+  AddressSpace &space_;
+  HeapLayout layout_;
+  CensusOptions options_;
+  SpanTable spans_;
+  HeaderFinder finder_;
+  ObjectReader reader_;
+  SwissDecoder swiss_;
+  ClassicDecoder classic_;
+  OwnerSet owners_;
+  Census census_;
+};
+
+Result<std::vector<DecodedMap>> CensusTaker::decode(std::span<const HeaderCandidate> candidates,
+                                                    unsigned attempt) {
+  DecodeOptions options{.attempt = attempt, .headers_only = options_.level == CensusLevel::headers};
+  return layout_.maps == MapImplementation::swiss ? swiss_.decode(candidates, reader_, options)
+                                                  : classic_.decode(candidates, reader_, options);
+}
+
+Result<> CensusTaker::take_chunk(std::span<const std::uint32_t> spans) {
+  std::vector<HeaderCandidate> candidates = TRY(finder_.find(spans));
+  census_.counts.candidate_count += candidates.size();
+  reader_.set_live(false);
+  std::vector<DecodedMap> maps = TRY(decode(candidates, 0));
+
+  std::vector<std::uint64_t> again;
+  std::vector<HeaderCandidate> absurd;
+  for (std::size_t i = 0; i < maps.size(); ++i)
+    switch (maps[i].outcome) {
+    case DecodeOutcome::map:
+      accept(maps[i]);
+      break;
+    case DecodeOutcome::too_large:
+      ++census_.counts.too_large_count;
+      break;
+    case DecodeOutcome::no_header:
+      absurd.push_back(candidates[i]);
+      break;
+    case DecodeOutcome::pending:
+    case DecodeOutcome::contradicted:
+      again.push_back(candidates[i].address);
+    }
+  maps = {};
+  candidates = {};
+  // Most strangers show in the header alone, and need no more than a second look at it.
+  std::vector<HeaderCandidate> moved = TRY(changed(absurd));
+  for (const HeaderCandidate &candidate : moved)
+    again.push_back(candidate.address);
+  census_.counts.rejected_count += absurd.size() - moved.size();
+  census_.counts.retried_count += again.size();
+  for (std::uint64_t address : again)
+    TRY(settle(address));
+  return {};
+}
+
+Result<std::vector<HeaderCandidate>>
+CensusTaker::changed(std::span<const HeaderCandidate> candidates) {
+  constexpr std::uint64_t kGapBytesMax = 2048;
+  std::vector<WantedRange> ranges;
+  for (const HeaderCandidate &candidate : candidates)
+    ranges.push_back({candidate.address, layout_.header_size});
+  std::vector<HeaderCandidate> result;
+  TRY(read_sorted(space_, ranges, kGapBytesMax,
+                  [&](std::size_t index, std::span<const std::byte> bytes) {
+                    auto before = std::span{candidates[index].bytes}.first(layout_.header_size);
+                    if (!std::ranges::equal(bytes, before))
+                      result.push_back(candidates[index]);
+                  }));
+  return result;
+}
+
+Result<std::optional<HeaderCandidate>> CensusTaker::find_again(std::uint64_t address) {
+  TRY(spans_.refresh(space_, address));
+  auto span = spans_.find_span(address);
+  if (!span || spans_.span_class(*span) != finder_.shape().span_class)
+    return std::nullopt;
+  for (const HeaderCandidate &candidate : TRY(finder_.find({&*span, 1})))
+    if (candidate.address == address)
+      return candidate;
+  return std::nullopt;
+}
+
+Result<> CensusTaker::settle(std::uint64_t address) {
+  std::vector<std::uint64_t> digests; // of each attempt
+  for (unsigned attempt = 0; attempt < options_.tries_max; ++attempt) {
+    auto candidate = TRY(find_again(address));
+    if (!candidate) {
+      ++census_.counts.gone_count;
+      return {};
+    }
+    reader_.set_live(true);
+    reader_.add_to_digest(candidate->bytes);
+    std::vector<DecodedMap> map = TRY(decode({&*candidate, 1}, attempt));
+    if (map[0].outcome == DecodeOutcome::map) {
+      accept(map[0]);
+      return {};
+    }
+    // All that was read is as it was at the last attempt of this kind, and contradicts itself:
+    // this is no map.
+    digests.push_back(reader_.digest());
+    if (attempt >= map[0].choice_count &&
+        digests[attempt] == digests[attempt - map[0].choice_count]) {
+      ++census_.counts.rejected_count;
+      return {};
+    }
+  }
+  ++census_.counts.unsettled_count;
+  return {};
+}
+
+void CensusTaker::accept(const DecodedMap &map) {
+  if (map.contents != 0 && options_.level != CensusLevel::headers)
+    if (auto object = spans_.find_object(map.contents);
+        object && !owners_.insert(*object, spans_.elem_count(object->span))) {
+      census_.copies.push_back({map.sample.address, {map.contents}});
+      return;
+    }
+  census_.maps.add(map.sample);
+}
+
+} // namespace
+
+Result<Census> take_census(AddressSpace &space, const HeapAnchors &anchors,
+                           const BinaryFacts &facts, const CensusOptions &options) {
+  HeapLayout layout = TRY(HeapLayout::from(facts));
+  HeapRoot root = TRY_WHILE(find_heap(space, anchors, layout), "finding the heap");
+  SpanTable spans = TRY_WHILE(SpanTable::read(space, root, layout), "reading the spans");
+  return CensusTaker(space, layout, root, std::move(spans), options).take();
+}
+
+} // namespace mapscope

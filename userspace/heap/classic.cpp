@@ -1,0 +1,423 @@
+// The rules that tie header, buckets, overflow and old buckets of a classic map to each other.
+#include "heap/classic.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "heap/bulk_read.h"
+#include "heap/classic_buckets.h"
+#include "heap/group_size.h"
+
+namespace mapscope {
+namespace {
+
+constexpr std::uint64_t kCountMax = std::uint64_t{1} << 40; // of anything in one process
+constexpr std::uint8_t kLogBucketsMax = 36;
+constexpr std::uint8_t kFlagsMax = 15, kSameSizeGrow = 8;
+constexpr std::uint8_t kExactOverflowLogMax = 15; // above, noverflow is an estimate
+constexpr std::uint8_t kSpareBucketsLogMin = 4;   // makeBucketArray makes spare ones from here on
+constexpr std::uint32_t kPieceBytes = 1 << 18;    // of a large array, at once
+
+enum class Part : std::uint32_t {
+  first,
+  buckets,
+  old_buckets,
+  overflow,
+  old_overflow,
+  dead_overflow,
+  extra,
+  overflow_list
+};
+
+struct BucketArray {
+  std::uint64_t address = 0;
+  HeapObject object;
+  std::uint64_t bucket_count = 0; // without spare ones
+  std::uint64_t spare_count = 0;
+
+  // Spare buckets fill what rounding up leaves of the array.
+  BucketArray with_spare(std::uint8_t b, std::uint32_t bucket_bytes) const {
+    BucketArray array = *this;
+    if (b >= kSpareBucketsLogMin)
+      array.spare_count = object.data_bytes() / bucket_bytes - bucket_count;
+    return array;
+  }
+
+  // Whether a spare bucket is at that address.
+  bool has_spare(std::uint64_t at, std::uint32_t bucket_bytes) const {
+    std::uint64_t spare = at - address - bucket_count * bucket_bytes;
+    return spare < spare_count * bucket_bytes && spare % bucket_bytes == 0;
+  }
+};
+
+struct ClassicMap {
+  DecodedMap result;
+  std::uint64_t extra = 0;
+  BucketArray buckets, old;
+  std::uint64_t live_count = 0;
+  std::uint64_t overflow_count = 0, old_overflow_count = 0; // links followed
+  std::uint32_t bucket_bytes = 0;
+  std::uint16_t noverflow = 0;
+  std::uint8_t b = 0;
+
+  bool is_pending() const { return result.outcome == DecodeOutcome::pending; }
+  bool is_overflow_exact() const { return b <= kExactOverflowLogMax; }
+  // More links than these are a cycle or no chains at all.
+  std::uint64_t overflow_count_max() const {
+    return is_overflow_exact() ? noverflow : buckets.bucket_count;
+  }
+};
+
+// Buckets that makeBucketArray asks the heap for; it then uses what rounding up leaves.
+std::uint64_t wanted_buckets(std::uint8_t b) {
+  std::uint64_t count = std::uint64_t{1} << b;
+  return b < kSpareBucketsLogMin ? count : count + (count >> kSpareBucketsLogMin);
+}
+
+class ClassicBatch {
+public:
+  ClassicBatch(const HeapLayout &layout, ObjectReader &reader, const DecodeOptions &options)
+      : layout_(layout), reader_(reader), options_(options) {}
+
+  Result<std::vector<DecodedMap>> decode(std::span<const HeaderCandidate> candidates) {
+    maps_.resize(candidates.size());
+    for (std::uint32_t i = 0; i < candidates.size(); ++i)
+      TRY(start(candidates[i], i));
+    while (!next_.empty()) {
+      std::vector<ObjectRequest> wave = std::exchange(next_, {});
+      Result<> taken;
+      TRY(reader_.read(wave, [&](const ObjectRequest &request, std::span<const std::byte> bytes) {
+        if (auto result = take(request, bytes); !result && taken)
+          taken = std::move(result);
+      }));
+      TRY(std::move(taken));
+    }
+    std::vector<DecodedMap> results;
+    results.reserve(maps_.size());
+    for (ClassicMap &map : maps_) {
+      finish(map);
+      results.push_back(map.result);
+    }
+    return results;
+  }
+
+private:
+  bool parse_header(const HeaderCandidate &candidate, ClassicMap &map) const;
+  Result<> start(const HeaderCandidate &candidate, std::uint32_t index);
+  Result<> take(const ObjectRequest &request, std::span<const std::byte> bytes);
+  Result<> choose_bucket_size(std::uint32_t index, std::span<const std::byte> bytes);
+  Result<std::vector<std::uint32_t>> fitting_sizes(const ClassicMap &map,
+                                                   std::span<const std::byte> bytes);
+  Result<bool> has_overflow_buckets(const ClassicMap &map, std::span<const std::byte> bytes,
+                                    std::uint32_t bucket_bytes);
+  Result<> start_old_and_extra(std::uint32_t index);
+  Result<> take_buckets(std::uint32_t index, std::span<const std::byte> bytes, Part part);
+  Result<> follow(std::uint32_t index, std::uint64_t overflow, Part part);
+  Result<> take_extra(std::uint32_t index, std::span<const std::byte> bytes);
+  Result<> take_overflow_list(std::uint32_t index, std::span<const std::byte> bytes);
+  Result<> ask_object(std::uint32_t index, std::uint64_t address, std::uint32_t size_bytes,
+                      Part part);
+  void ask(std::uint32_t index, std::uint64_t address, std::uint64_t size_bytes, std::uint32_t span,
+           Part part) {
+    next_.push_back({address, static_cast<std::uint32_t>(size_bytes), span, index,
+                     static_cast<std::uint32_t>(part)});
+  }
+  void ask_pieces(std::uint32_t index, const BucketArray &array, std::uint64_t first_bucket,
+                  Part part);
+  void finish(ClassicMap &map) const;
+
+  const HeapLayout &layout_;
+  ObjectReader &reader_;
+  DecodeOptions options_;
+  std::vector<ClassicMap> maps_;
+  std::vector<ObjectRequest> next_;
+};
+
+bool ClassicBatch::parse_header(const HeaderCandidate &candidate, ClassicMap &map) const {
+  const ClassicLayout &at = layout_.classic;
+  std::span<const std::byte> header = std::span{candidate.bytes}.first(layout_.header_size);
+  MapSample &sample = map.result.sample;
+  auto flags = load<std::uint8_t>(header, at.flags);
+  auto nevacuate = load<std::uint64_t>(header, at.nevacuate);
+  map.b = load<std::uint8_t>(header, at.b);
+  map.noverflow = load<std::uint16_t>(header, at.noverflow);
+  map.buckets.address = load<std::uint64_t>(header, at.buckets);
+  map.old.address = load<std::uint64_t>(header, at.oldbuckets);
+  map.extra = load<std::uint64_t>(header, at.extra);
+  map.result.contents = map.buckets.address;
+  sample.address = {candidate.address};
+  sample.seed = load<std::uint32_t>(header, at.hash0);
+  sample.len = load<std::uint64_t>(header, at.count);
+  sample.bytes.header = heap_bytes(layout_.header_size, true, layout_.has_malloc_headers());
+
+  if (flags > kFlagsMax || map.b > kLogBucketsMax || sample.seed == 0 || sample.len >= kCountMax)
+    return false;
+  map.buckets.bucket_count = std::uint64_t{1} << map.b;
+  if (map.buckets.address == 0)
+    return sample.len == 0 && map.b == 0 && map.noverflow == 0 && map.old.address == 0 &&
+           map.extra == 0 && nevacuate == 0;
+  bool grows_same_size = (flags & kSameSizeGrow) != 0;
+  if (map.old.address != 0) {
+    if (map.b == 0 && !grows_same_size)
+      return false;
+    map.old.bucket_count = map.buckets.bucket_count >> (grows_same_size ? 0 : 1);
+  }
+  return nevacuate <= (map.old.address != 0 ? map.old.bucket_count : map.buckets.bucket_count) &&
+         sample.len <= kGroupSlots * (map.buckets.bucket_count + map.noverflow) &&
+         (!map.is_overflow_exact() || map.noverflow <= map.buckets.bucket_count * 2);
+}
+
+Result<> ClassicBatch::start(const HeaderCandidate &candidate, std::uint32_t index) {
+  ClassicMap &map = maps_[index];
+  if (!parse_header(candidate, map)) {
+    map.result.outcome = DecodeOutcome::no_header;
+    return {};
+  }
+  if (map.buckets.address == 0 || options_.headers_only) {
+    map.result.sample.evidence = MapEvidence::plausible;
+    map.result.outcome = DecodeOutcome::map;
+    return {};
+  }
+  map.result.sample.evidence = MapEvidence::consistent;
+  auto object = TRY(reader_.object_at(map.buckets.address));
+  if (!object || possible_group_sizes(*object, wanted_buckets(map.b)).empty()) {
+    map.result.contradict();
+    return {};
+  }
+  map.buckets.object = *object;
+  ask(index, map.buckets.address, std::min<std::uint64_t>(object->data_bytes(), kPieceBytes),
+      object->span, Part::first);
+  return {};
+}
+
+Result<> ClassicBatch::take(const ObjectRequest &request, std::span<const std::byte> bytes) {
+  ClassicMap &map = maps_[request.map];
+  if (!map.is_pending())
+    return {};
+  if (bytes.empty()) {
+    map.result.contradict();
+    return {};
+  }
+  auto part = static_cast<Part>(request.tag);
+  switch (part) {
+  case Part::first:
+    return choose_bucket_size(request.map, bytes);
+  case Part::extra:
+    return take_extra(request.map, bytes);
+  case Part::overflow_list:
+    return take_overflow_list(request.map, bytes);
+  default:
+    return take_buckets(request.map, bytes, part);
+  }
+}
+
+// Whether the overflow pointers of buckets of this size, if there are any, lead to such buckets.
+Result<bool> ClassicBatch::has_overflow_buckets(const ClassicMap &map,
+                                                std::span<const std::byte> bytes,
+                                                std::uint32_t bucket_bytes) {
+  std::uint64_t size_bytes =
+      heap_bytes(bucket_bytes, map.buckets.object.has_pointers, layout_.has_malloc_headers());
+  BucketArray array = map.buckets.with_spare(map.b, bucket_bytes);
+  std::uint64_t count = std::min<std::uint64_t>(bytes.size() / bucket_bytes, array.bucket_count);
+  for (std::uint64_t bucket = 0; bucket < count; ++bucket) {
+    auto overflow = load<std::uint64_t>(bytes, (bucket + 1) * bucket_bytes - 8);
+    if (overflow == 0 || array.has_spare(overflow, bucket_bytes))
+      continue;
+    auto object = TRY(reader_.object_at(overflow));
+    if (!object || object->size_bytes != size_bytes)
+      return false;
+  }
+  return true;
+}
+
+Result<std::vector<std::uint32_t>> ClassicBatch::fitting_sizes(const ClassicMap &map,
+                                                               std::span<const std::byte> bytes) {
+  BucketExpectation expected{
+      .overflow_max = map.overflow_count_max(),
+      .live_max = map.result.sample.len,
+      .has_all = map.old.address == 0,
+  };
+  std::vector<std::uint32_t> fitting;
+  auto sizes = possible_group_sizes(map.buckets.object, wanted_buckets(map.b));
+  for (std::uint32_t size = sizes.first; size <= sizes.last; size += 8)
+    if (could_be_buckets(bytes, size, map.buckets.bucket_count, expected) &&
+        TRY(has_overflow_buckets(map, bytes, size)))
+      fitting.push_back(size);
+  return fitting;
+}
+
+Result<> ClassicBatch::choose_bucket_size(std::uint32_t index, std::span<const std::byte> bytes) {
+  ClassicMap &map = maps_[index];
+  std::uint64_t count = map.buckets.bucket_count;
+  std::vector<std::uint32_t> fitting = TRY(fitting_sizes(map, bytes));
+  if (fitting.empty()) {
+    map.result.contradict();
+    return {};
+  }
+  map.bucket_bytes = fitting[options_.attempt % fitting.size()];
+  map.result.choice_count = static_cast<unsigned>(fitting.size());
+  if (fitting.size() == 1)
+    map.result.sample.group_bytes = map.bucket_bytes;
+  map.buckets = map.buckets.with_spare(map.b, map.bucket_bytes);
+  std::uint64_t here = std::min<std::uint64_t>(bytes.size() / map.bucket_bytes, count);
+  TRY(take_buckets(index, bytes.first(here * map.bucket_bytes), Part::buckets));
+  ask_pieces(index, map.buckets, here, Part::buckets);
+  return start_old_and_extra(index);
+}
+
+Result<> ClassicBatch::start_old_and_extra(std::uint32_t index) {
+  ClassicMap &map = maps_[index];
+  if (map.old.address != 0) {
+    auto object = TRY(reader_.object_at(map.old.address));
+    std::uint8_t old_b = map.old.bucket_count == map.buckets.bucket_count
+                             ? map.b
+                             : static_cast<std::uint8_t>(map.b - 1);
+    auto sizes = object ? possible_group_sizes(*object, wanted_buckets(old_b)) : GroupSizes{};
+    if (map.bucket_bytes < sizes.first || map.bucket_bytes > sizes.last) {
+      map.result.contradict();
+      return {};
+    }
+    map.old.object = *object;
+    map.old = map.old.with_spare(old_b, map.bucket_bytes);
+    map.result.sample.bytes.old += object->size_bytes;
+    ask_pieces(index, map.old, 0, Part::old_buckets);
+  }
+  if (map.extra != 0)
+    TRY(ask_object(index, map.extra, layout_.classic.extra_size, Part::extra));
+  return {};
+}
+
+void ClassicBatch::ask_pieces(std::uint32_t index, const BucketArray &array,
+                              std::uint64_t first_bucket, Part part) {
+  std::uint64_t bucket_bytes = maps_[index].bucket_bytes;
+  std::uint64_t a_piece = kPieceBytes / bucket_bytes;
+  for (std::uint64_t bucket = first_bucket; bucket < array.bucket_count; bucket += a_piece)
+    ask(index, array.address + bucket * bucket_bytes,
+        std::min(a_piece, array.bucket_count - bucket) * bucket_bytes, array.object.span, part);
+}
+
+// Counts the entries of whole buckets, and follows their overflow pointers.
+Result<> ClassicBatch::take_buckets(std::uint32_t index, std::span<const std::byte> bytes,
+                                    Part part) {
+  ClassicMap &map = maps_[index];
+  for (std::size_t at = 0; at + map.bucket_bytes <= bytes.size(); at += map.bucket_bytes) {
+    BucketCells cells = look_at_bucket(load<std::uint64_t>(bytes, at));
+    bool may_be_evacuated = part == Part::old_buckets || part == Part::dead_overflow;
+    if (!cells.is_valid || (cells.is_evacuated && !may_be_evacuated) ||
+        (part == Part::dead_overflow && !cells.is_evacuated)) {
+      map.result.contradict();
+      return {};
+    }
+    map.live_count += cells.live_count;
+    auto overflow = load<std::uint64_t>(bytes, at + map.bucket_bytes - 8);
+    if (overflow == 0)
+      continue;
+    bool is_old = part != Part::buckets && part != Part::overflow;
+    TRY(follow(index, overflow,
+               !is_old              ? Part::overflow
+               : cells.is_evacuated ? Part::dead_overflow
+                                    : Part::old_overflow));
+    if (!map.is_pending())
+      return {};
+  }
+  return {};
+}
+
+Result<> ClassicBatch::follow(std::uint32_t index, std::uint64_t overflow, Part part) {
+  ClassicMap &map = maps_[index];
+  bool is_old = part != Part::overflow;
+  const BucketArray &array = is_old ? map.old : map.buckets;
+  std::uint64_t links = ++(is_old ? map.old_overflow_count : map.overflow_count);
+  if (links > (is_old ? array.bucket_count * 2 : map.overflow_count_max())) {
+    map.result.contradict();
+    return {};
+  }
+  if (array.has_spare(overflow, map.bucket_bytes)) {
+    ask(index, overflow, map.bucket_bytes, array.object.span, part);
+    return {};
+  }
+  auto object = TRY(reader_.object_at(overflow));
+  if (!object || object->size_bytes != heap_bytes(map.bucket_bytes, array.object.has_pointers,
+                                                  layout_.has_malloc_headers())) {
+    map.result.contradict();
+    return {};
+  }
+  MapBytes &heap = map.result.sample.bytes;
+  (is_old ? heap.old : heap.overflow) += object->size_bytes;
+  ask(index, overflow, map.bucket_bytes, object->span, part);
+  return {};
+}
+
+// An object of the map's own bookkeeping, of that size.
+Result<> ClassicBatch::ask_object(std::uint32_t index, std::uint64_t address,
+                                  std::uint32_t size_bytes, Part part) {
+  ClassicMap &map = maps_[index];
+  auto object = TRY(reader_.object_at(address));
+  if (!object || !object->has_pointers ||
+      object->size_bytes != heap_bytes(size_bytes, true, layout_.has_malloc_headers())) {
+    map.result.contradict();
+    return {};
+  }
+  map.result.sample.bytes.directory += object->size_bytes;
+  ask(index, address, size_bytes, object->span, part);
+  return {};
+}
+
+// mapextra: lists that keep overflow buckets alive whose type has no pointers.
+Result<> ClassicBatch::take_extra(std::uint32_t index, std::span<const std::byte> bytes) {
+  constexpr std::uint32_t kSliceBytes = 24;
+  for (std::uint32_t at : {layout_.classic.extra_overflow, layout_.classic.extra_oldoverflow})
+    if (auto list = load<std::uint64_t>(bytes, at); list != 0 && maps_[index].is_pending())
+      TRY(ask_object(index, list, kSliceBytes, Part::overflow_list));
+  return {};
+}
+
+Result<> ClassicBatch::take_overflow_list(std::uint32_t index, std::span<const std::byte> bytes) {
+  ClassicMap &map = maps_[index];
+  auto array = load<std::uint64_t>(bytes, 0);
+  if (array == 0)
+    return {};
+  auto object = TRY(reader_.object_at(array));
+  if (!object || !object->has_pointers)
+    map.result.contradict();
+  else
+    map.result.sample.bytes.directory += object->size_bytes;
+  return {};
+}
+
+// What is left once all buckets agreed.
+void ClassicBatch::finish(ClassicMap &map) const {
+  if (!map.is_pending())
+    return;
+  MapSample &sample = map.result.sample;
+  if (map.live_count != sample.len ||
+      (map.is_overflow_exact() && map.overflow_count != map.noverflow)) {
+    map.result.contradict();
+    return;
+  }
+  const BucketArray &array = map.buckets;
+  std::uint64_t spare_bytes = array.spare_count * map.bucket_bytes;
+  std::uint64_t main_bytes = array.bucket_count * map.bucket_bytes;
+  MapBytes &bytes = sample.bytes;
+  sample.slots = array.bucket_count * kGroupSlots;
+  bytes.control = array.bucket_count * kBucketOverheadBytes;
+  bytes.overflow += spare_bytes;
+  if (sample.group_bytes != 0) {
+    bytes.cells = main_bytes - bytes.control;
+    bytes.rounding = array.object.size_bytes - main_bytes - spare_bytes;
+  } else {
+    bytes.cells = array.object.size_bytes - bytes.control - spare_bytes;
+  }
+  map.result.outcome = DecodeOutcome::map;
+}
+
+} // namespace
+
+Result<std::vector<DecodedMap>> ClassicDecoder::decode(std::span<const HeaderCandidate> candidates,
+                                                       ObjectReader &reader,
+                                                       const DecodeOptions &options) const {
+  return ClassicBatch(layout_, reader, options).decode(candidates);
+}
+
+} // namespace mapscope

@@ -1,0 +1,32 @@
+// What the tophash bytes of classic buckets say.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace mapscope {
+
+inline constexpr std::uint64_t kBucketOverheadBytes = 16; // tophash and overflow pointer
+
+struct BucketCells {
+  unsigned live_count = 0; // none of an evacuated bucket: its entries have moved
+  bool is_evacuated = false;
+  bool is_valid = false;
+};
+
+// `tophash`: the eight bytes at the start of a bucket.
+BucketCells look_at_bucket(std::uint64_t tophash);
+
+struct BucketExpectation {
+  std::uint64_t overflow_max = 0; // overflow pointers that are not nil
+  std::uint64_t live_max = 0;     // entries
+  bool has_all = false;           // entries are nowhere but here and in overflow buckets
+};
+
+// Whether these bytes could begin an array of `bucket_count` buckets of that size, as far as they
+// go, of which none is evacuated.
+bool could_be_buckets(std::span<const std::byte> bytes, std::uint32_t bucket_bytes,
+                      std::uint64_t bucket_count, const BucketExpectation &expected);
+
+} // namespace mapscope

@@ -1,0 +1,35 @@
+// What a decoder makes of one candidate.
+#pragma once
+
+#include <cstdint>
+
+#include "flow/map_sample.h"
+
+namespace mapscope {
+
+enum class DecodeOutcome : std::uint8_t {
+  pending,
+  map,          // all of it agrees; `sample` is good
+  no_header,    // the header alone makes no sense
+  contradicted, // something disagrees: no map, or one that was changing
+  too_large,    // beyond what mapscope reads of one map
+};
+
+struct DecodeOptions {
+  // Where several bucket sizes are possible, which one to try: the counts of entries and of
+  // overflow buckets show whether it was the right one.
+  unsigned attempt = 0;
+  bool headers_only = false; // nothing that a header points to is read
+};
+
+struct DecodedMap {
+  MapSample sample;
+  // The object that only one header may point to: directory, group or bucket array. 0: none.
+  std::uint64_t contents = 0;
+  DecodeOutcome outcome = DecodeOutcome::pending;
+  unsigned choice_count = 1; // of DecodeOptions::attempt that differ from each other
+
+  void contradict() { outcome = DecodeOutcome::contradicted; }
+};
+
+} // namespace mapscope

@@ -1,0 +1,318 @@
+// The rules that tie header, directory, tables and control words of a swiss map to each other.
+#include "heap/swiss.h"
+
+#include <bit>
+#include <utility>
+
+#include "heap/bulk_read.h"
+#include "heap/group_size.h"
+
+namespace mapscope {
+namespace {
+
+constexpr std::uint64_t kTableSlotsMax = 1024;                 // maxTableCapacity
+constexpr std::uint64_t kTableLenMax = kTableSlotsMax / 8 * 7; // maxAvgGroupLoad of 8 is 7
+constexpr std::uint64_t kCountMax = std::uint64_t{1} << 40;    // of anything in one process
+constexpr std::uint64_t kDirectoryLenMax = 1 << 22;            // 4e9 entries; 32 MiB to read
+
+constexpr std::uint64_t kFullMask = 0x8080808080808080; // a set bit: not full
+constexpr std::uint64_t kEmpty = 0x80, kDeleted = 0xfe;
+
+// Growth left in a fresh table. Go source: table.go, resetGrowthLeft.
+std::uint64_t load_max(std::uint64_t capacity) {
+  return capacity <= kGroupSlots ? capacity - 1 : capacity / 8 * 7;
+}
+
+// What a table says of itself, small enough for the tag of a request.
+struct TableCounts {
+  std::uint32_t used = 0, tombstones = 0; // 1,024 at most
+  std::uint32_t capacity = 0;             // a power of two; 0: the group of a small map
+
+  std::uint32_t pack() const {
+    return used | tombstones << 11 | static_cast<std::uint32_t>(std::bit_width(capacity)) << 22;
+  }
+  static TableCounts unpack(std::uint32_t tag) {
+    std::uint32_t width = tag >> 22;
+    return {tag & 0x7ff, tag >> 11 & 0x7ff, width == 0 ? 0 : std::uint32_t{1} << (width - 1)};
+  }
+};
+
+// The place of a table in its directory: entries [position, position + 2^run_log2).
+struct TablePlace {
+  std::uint32_t position = 0, run_log2 = 0;
+
+  std::uint32_t pack() const { return position | run_log2 << 24; }
+  static TablePlace unpack(std::uint32_t tag) { return {tag & 0xffffff, tag >> 24}; }
+};
+
+struct ControlCounts {
+  std::uint32_t full = 0, deleted = 0;
+  bool is_valid = true; // no byte is anything but full, empty or deleted
+};
+
+ControlCounts &operator+=(ControlCounts &counts, std::uint64_t word) {
+  counts.full += static_cast<std::uint32_t>(std::popcount(~word & kFullMask));
+  // Mostly the rest is empty (0x80); then nothing has to be looked at byte by byte.
+  std::uint64_t low_bits_of_others = ((word & kFullMask) >> 7) * 0x7f;
+  if ((word & low_bits_of_others) == 0)
+    return counts;
+  for (; word != 0; word >>= 8) {
+    std::uint64_t byte = word & 0xff;
+    counts.deleted += byte == kDeleted;
+    counts.is_valid &= byte <= kEmpty || byte == kDeleted;
+  }
+  return counts;
+}
+
+ControlCounts count_controls(std::span<const std::byte> array, std::uint64_t group_count,
+                             std::uint64_t group_bytes) {
+  ControlCounts counts;
+  for (std::uint64_t group = 0; group < group_count && counts.is_valid; ++group)
+    counts += load<std::uint64_t>(array, group * group_bytes);
+  return counts;
+}
+
+bool all_zero(std::span<const std::byte> bytes) {
+  for (std::byte byte : bytes)
+    if (byte != std::byte{0})
+      return false;
+  return true;
+}
+
+} // namespace
+
+// Everything of one call of decode(), by the index of the candidate.
+struct SwissDecoder::Batch {
+  std::vector<DecodedMap> maps;
+  std::vector<std::uint64_t> len_in_tables;
+  std::vector<std::uint8_t> depth; // globalDepth
+  std::vector<ObjectRequest> directories, tables, groups;
+};
+
+bool SwissDecoder::parse_header(const HeaderCandidate &candidate, DecodedMap &map,
+                                std::uint64_t &dir_len) const {
+  const SwissLayout &at = layout_.swiss;
+  std::span<const std::byte> header = std::span{candidate.bytes}.first(layout_.header_size);
+  auto depth = load<std::uint8_t>(header, at.global_depth);
+  auto shift = load<std::uint8_t>(header, at.global_shift);
+  map.sample.address = {candidate.address};
+  map.sample.seed = load<std::uint64_t>(header, at.seed);
+  map.sample.len = load<std::uint64_t>(header, at.used);
+  map.contents = load<std::uint64_t>(header, at.dir_ptr);
+  dir_len = load<std::uint64_t>(header, at.dir_len);
+  auto clear_seq = load<std::uint64_t>(header, at.clear_seq);
+  // Behind `writing` lies tombstonePossible (1.25 on), a bool, and padding.
+  if (at.writing + 2 > at.clear_seq || load<std::uint8_t>(header, at.writing) > 1 ||
+      load<std::uint8_t>(header, at.writing + 1) > 1 ||
+      !all_zero(header.subspan(at.writing + 2, at.clear_seq - at.writing - 2)))
+    return false;
+  // A seed is 64 random bits: one of 4e9 is refused here that need not be.
+  if (map.sample.seed >> 32 == 0 || clear_seq >= kCountMax || map.sample.len >= kCountMax)
+    return false;
+  if (dir_len == 0)
+    return depth == 0 && shift == 0 &&
+           (map.contents == 0 ? map.sample.len == 0 && clear_seq == 0
+                              : map.sample.len <= kGroupSlots);
+  return depth < 40 && dir_len == std::uint64_t{1} << depth && shift == 64 - depth &&
+         map.contents != 0 && map.sample.len <= dir_len * kTableLenMax;
+}
+
+Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
+                             bool headers_only, Batch &batch) const {
+  std::uint64_t header_bytes = heap_bytes(layout_.header_size, true, true);
+  for (std::uint32_t i = 0; i < candidates.size(); ++i) {
+    DecodedMap &map = batch.maps[i];
+    std::uint64_t dir_len = 0;
+    if (!parse_header(candidates[i], map, dir_len)) {
+      map.outcome = DecodeOutcome::no_header;
+      continue;
+    }
+    map.sample.bytes.header = header_bytes;
+    if (map.contents == 0 || headers_only) {
+      map.sample.evidence = MapEvidence::plausible;
+      map.outcome = DecodeOutcome::map;
+      continue;
+    }
+    if (dir_len > kDirectoryLenMax) {
+      map.outcome = DecodeOutcome::too_large;
+      continue;
+    }
+    auto object = TRY(reader.object_at(map.contents));
+    bool is_small = dir_len == 0;
+    if (!object || (is_small ? possible_group_sizes(*object, 1).empty()
+                             : !object->has_pointers ||
+                                   object->size_bytes != heap_bytes(dir_len * 8, true, true))) {
+      map.contradict();
+      continue;
+    }
+    map.sample.evidence = MapEvidence::consistent;
+    if (is_small) {
+      map.sample.slots = kGroupSlots;
+      map.sample.bytes.cells = object->size_bytes;
+      TableCounts counts{.used = static_cast<std::uint32_t>(map.sample.len)};
+      batch.groups.push_back({map.contents, 8, object->span, i, counts.pack()});
+      batch.len_in_tables[i] = map.sample.len;
+    } else {
+      map.sample.bytes.directory = object->size_bytes;
+      batch.depth[i] = static_cast<std::uint8_t>(std::countr_zero(dir_len));
+      batch.directories.push_back(
+          {map.contents, static_cast<std::uint32_t>(dir_len * 8), object->span, i, 0});
+    }
+  }
+  return {};
+}
+
+Result<> SwissDecoder::take_directory(const ObjectRequest &request,
+                                      std::span<const std::byte> bytes, ObjectReader &reader,
+                                      Batch &batch) const {
+  DecodedMap &map = batch.maps[request.map];
+  std::uint64_t len = bytes.size() / 8;
+  if (len == 0)
+    map.contradict();
+  for (std::uint64_t i = 0, run = 0; i < len; i += run) {
+    auto table = load<std::uint64_t>(bytes, i * 8);
+    for (run = 1; i + run < len && load<std::uint64_t>(bytes, (i + run) * 8) == table;)
+      ++run;
+    auto object = TRY(reader.object_at(table));
+    if (!object || !object->has_pointers || !std::has_single_bit(run) || i % run != 0 ||
+        object->size_bytes != heap_bytes(layout_.swiss.table_size, true, true)) {
+      map.contradict();
+      return {};
+    }
+    TablePlace place{static_cast<std::uint32_t>(i),
+                     static_cast<std::uint32_t>(std::countr_zero(run))};
+    batch.tables.push_back(
+        {table, layout_.swiss.table_size, object->span, request.map, place.pack()});
+    map.sample.bytes.directory += object->size_bytes;
+  }
+  return {};
+}
+
+Result<> SwissDecoder::take_table(const ObjectRequest &request, std::span<const std::byte> bytes,
+                                  ObjectReader &reader, Batch &batch) const {
+  DecodedMap &map = batch.maps[request.map];
+  if (map.outcome != DecodeOutcome::pending)
+    return {};
+  if (bytes.empty()) {
+    map.contradict();
+    return {};
+  }
+  const SwissLayout &at = layout_.swiss;
+  auto place = TablePlace::unpack(request.tag);
+  auto used = load<std::uint16_t>(bytes, at.table_used);
+  auto capacity = load<std::uint16_t>(bytes, at.table_capacity);
+  auto growth_left = load<std::uint16_t>(bytes, at.table_growth_left);
+  auto local_depth = load<std::uint8_t>(bytes, at.table_local_depth);
+  auto groups = load<std::uint64_t>(bytes, at.table_groups);
+  bool is_sound = std::has_single_bit(capacity) && capacity >= kGroupSlots &&
+                  capacity <= kTableSlotsMax &&
+                  std::uint64_t{used} + growth_left <= load_max(capacity) &&
+                  load<std::uint64_t>(bytes, at.table_length_mask) == capacity / kGroupSlots - 1u &&
+                  load<std::uint64_t>(bytes, at.table_index) == place.position &&
+                  local_depth + place.run_log2 == batch.depth[request.map];
+  auto array = is_sound ? TRY(reader.object_at(groups)) : std::nullopt;
+  if (!array || possible_group_sizes(*array, capacity / kGroupSlots).empty()) {
+    map.contradict();
+    return {};
+  }
+  TableCounts counts{.used = used,
+                     .tombstones =
+                         static_cast<std::uint32_t>(load_max(capacity)) - used - growth_left,
+                     .capacity = capacity};
+  batch.groups.push_back({groups, static_cast<std::uint32_t>(array->data_bytes()), array->span,
+                          request.map, counts.pack()});
+  batch.len_in_tables[request.map] += used;
+  map.sample.slots += capacity;
+  map.sample.tombstones += counts.tombstones;
+  map.sample.bytes.cells += array->size_bytes;
+  return {};
+}
+
+namespace {
+
+// Control words have to say what table or header say of their counts.
+void take_groups(const ObjectRequest &request, std::span<const std::byte> bytes,
+                 const SpanTable &spans, DecodedMap &map) {
+  if (map.outcome != DecodeOutcome::pending)
+    return;
+  auto expected = TableCounts::unpack(request.tag);
+  auto array = spans.find_object_at(request.address);
+  if (bytes.empty() || !array) {
+    map.contradict();
+    return;
+  }
+  if (expected.capacity == 0) { // a small map never has a deleted slot
+    auto counts = count_controls(bytes, 1, 8);
+    if (!counts.is_valid || counts.full != expected.used || counts.deleted != 0)
+      map.contradict();
+    return;
+  }
+  std::uint64_t group_count = expected.capacity / kGroupSlots;
+  std::uint32_t match = 0, match_count = 0;
+  auto sizes = possible_group_sizes(*array, group_count);
+  for (std::uint32_t size = sizes.first; size <= sizes.last; size += 8) {
+    auto counts = count_controls(bytes, group_count, size);
+    if (counts.is_valid && counts.full == expected.used && counts.deleted == expected.tombstones) {
+      match = size;
+      ++match_count;
+    }
+  }
+  if (match_count == 0)
+    map.contradict();
+  if (match_count != 1)
+    return; // too little in it to tell its size
+  if (map.sample.group_bytes != 0 && map.sample.group_bytes != match)
+    map.contradict(); // all tables of a map have groups of one type
+  map.sample.group_bytes = match;
+}
+
+// What is left once all tables agreed.
+void finish(DecodedMap &map, std::uint64_t len_in_tables) {
+  if (map.outcome != DecodeOutcome::pending)
+    return;
+  if (map.sample.len != len_in_tables) {
+    map.contradict();
+    return;
+  }
+  MapBytes &bytes = map.sample.bytes;
+  std::uint64_t groups = map.sample.slots / kGroupSlots * map.sample.group_bytes;
+  if (groups != 0) {
+    bytes.rounding = bytes.cells - groups;
+    bytes.cells = groups;
+  }
+  bytes.control = map.sample.slots;
+  bytes.cells -= bytes.control;
+  map.outcome = DecodeOutcome::map;
+}
+
+} // namespace
+
+Result<std::vector<DecodedMap>> SwissDecoder::decode(std::span<const HeaderCandidate> candidates,
+                                                     ObjectReader &reader,
+                                                     const DecodeOptions &options) const {
+  Batch batch;
+  batch.maps.resize(candidates.size());
+  batch.len_in_tables.resize(candidates.size());
+  batch.depth.resize(candidates.size());
+  TRY(start(candidates, reader, options.headers_only, batch));
+  Result<> taken;
+  auto note = [&](Result<> result) {
+    if (!result && taken)
+      taken = std::move(result);
+  };
+  TRY(reader.read(batch.directories, [&](const ObjectRequest &request, auto bytes) {
+    note(take_directory(request, bytes, reader, batch));
+  }));
+  TRY(reader.read(batch.tables, [&](const ObjectRequest &request, auto bytes) {
+    note(take_table(request, bytes, reader, batch));
+  }));
+  TRY(std::move(taken));
+  TRY(reader.read(batch.groups, [&](const ObjectRequest &request, auto bytes) {
+    take_groups(request, bytes, reader.spans(), batch.maps[request.map]);
+  }));
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+    finish(batch.maps[i], batch.len_in_tables[i]);
+  return std::move(batch.maps);
+}
+
+} // namespace mapscope
