@@ -1,0 +1,122 @@
+// A census against programs that know every map of theirs: nothing missed, nothing made up, and
+// the bytes that the heap itself counts.
+#include "heap/census.h"
+
+#include <filesystem>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "support/census_program.h"
+
+namespace mapscope {
+namespace {
+
+using testing::CensusProgram;
+using testing::TrueMap;
+
+// VERSION/MODE under build/workloads.
+class CensusTest : public ::testing::TestWithParam<std::string> {
+protected:
+  std::string program() const {
+    return std::string(SOURCE_DIRECTORY "/build/workloads/") + GetParam() + "/census";
+  }
+  void SetUp() override {
+    if (!std::filesystem::exists(program()))
+      GTEST_SKIP() << program() << " is not built; tools/build-workloads does that";
+  }
+};
+
+// The maps of the program by address. Those of the runtime and the standard library are left out.
+std::map<std::uint64_t, MapSample> of_program(const Census &census, const CensusProgram &program) {
+  std::map<std::uint64_t, MapSample> found;
+  for (std::size_t i = 0; i < census.maps.size(); ++i)
+    if (MapSample map = census.maps[i]; program.maps.contains(map.address.value))
+      found[map.address.value] = map;
+  return found;
+}
+
+TEST_P(CensusTest, FindsTheHeapBySearchingTheData) {
+  CensusProgram program(this->program(), {"-n", "10"});
+  ASSERT_TRUE(program.is_ready());
+  auto layout = HeapLayout::from(program.facts);
+  ASSERT_TRUE(layout) << layout.error().message();
+  auto root = find_heap(program.memory(), program.anchors, *layout);
+  ASSERT_TRUE(root) << root.error().message();
+  if (program.mheap) {
+    EXPECT_EQ(root->mheap, *program.mheap);
+  }
+}
+
+TEST_P(CensusTest, FindsEveryMapWithItsNumbers) {
+  CensusProgram program(this->program(), {"-n", "10000", "-noise", "2000"});
+  ASSERT_TRUE(program.is_ready());
+  auto census = take_census(program.memory(), program.anchors, program.facts);
+  ASSERT_TRUE(census) << census.error().message();
+
+  auto found = of_program(*census, program);
+  std::set<std::uint64_t> copied; // which of two owners is the map is not known
+  for (const HeaderCopy &copy : census->copies)
+    copied.insert(copy.address.value);
+  std::uint64_t missed = 0, bytes = 0;
+  for (const auto &[address, truth] : program.maps) {
+    auto map = found.find(address);
+    if (map == found.end()) {
+      if (!copied.contains(address)) {
+        ++missed;
+        std::cout << "missed " << std::hex << address << std::dec << " len " << truth.len
+                  << " slots " << truth.slots << "\n";
+      }
+      continue;
+    }
+    EXPECT_EQ(map->second.len, truth.len) << std::hex << address;
+    EXPECT_EQ(map->second.slots, truth.slots) << std::hex << address;
+    EXPECT_EQ(map->second.tombstones, truth.tombstones) << std::hex << address;
+    bytes += map->second.bytes.total();
+  }
+  EXPECT_EQ(missed, 0u);
+
+  std::map<std::string, int> mistaken;
+  for (std::size_t i = 0; i < census->maps.size(); ++i) {
+    MapSample map = census->maps[i];
+    auto look = program.noise.find(map.address.value);
+    if (look != program.noise.end() && map.evidence != MapEvidence::plausible &&
+        look->second != "copy")
+      ++mistaken[look->second];
+  }
+  for (const auto &[look, count] : mistaken)
+    ADD_FAILURE() << count << " objects of class " << look << " were taken for maps";
+  std::cout << "maps " << census->maps.size() << " candidates " << census->counts.candidate_count
+            << " rejected " << census->counts.rejected_count << " retried "
+            << census->counts.retried_count << " unsettled " << census->counts.unsettled_count
+            << " copies " << census->copies.size() << " bytes " << bytes << " of " << program.bytes
+            << "\n";
+}
+
+TEST_P(CensusTest, CountsTheBytesThatTheHeapCounts) {
+  CensusProgram program(this->program(), {"-n", "100000", "-noise", "0"});
+  ASSERT_TRUE(program.is_ready());
+  auto census = take_census(program.memory(), program.anchors, program.facts);
+  ASSERT_TRUE(census) << census.error().message();
+  std::uint64_t bytes = 0;
+  for (const auto &[address, map] : of_program(*census, program))
+    bytes += map.bytes.total();
+  double off = std::abs(static_cast<double>(bytes) - static_cast<double>(program.bytes)) /
+               static_cast<double>(program.bytes);
+  EXPECT_LT(off, 0.0001) << bytes << " of " << program.bytes;
+}
+
+INSTANTIATE_TEST_SUITE_P(Programs, CensusTest,
+                         ::testing::Values("1.17.13/plain", "1.19.13/plain", "1.21.13/plain",
+                                           "1.22.12/plain", "1.23.12/plain", "1.24.13/plain",
+                                           "1.25.14/plain", "1.26.8/plain", "1.27.4/plain",
+                                           "1.17.13/pie", "1.27.4/stripped", "1.24.13/pie"),
+                         [](const auto &parameter) {
+                           std::string name = "Go" + parameter.param;
+                           std::ranges::replace_if(
+                               name, [](char c) { return !std::isalnum(c); }, '_');
+                           return name;
+                         });
+
+} // namespace
+} // namespace mapscope
