@@ -115,7 +115,7 @@ Result<std::string> MapTypeReader::read_name(std::int32_t offset, bool has_extra
   const ElfAddress start{types.start.value + at};
   const auto bytes = TRY(binary_.elf().raw_from(start)); // text needs no relocation
   ByteReader name{bytes.first(std::min<std::uint64_t>(bytes.size(), types.size_bytes - at))};
-  TRY(name.read<std::uint8_t>());
+  (void)TRY(name.read<std::uint8_t>()); // flags
   const auto length = TRY(name.read_uvarint());
   auto text = TRY(name.window(0, length)).bytes();
   std::string result{reinterpret_cast<const char *>(text.data()), text.size()};

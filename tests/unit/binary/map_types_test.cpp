@@ -9,6 +9,7 @@
 #include <span>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include "binary/map_calls.h"
 #include "binary/probe_catalog.h"
 #include "unit/binary/built_programs.h"
+#include "wire/map_type_json.h"
 
 namespace mapscope {
 namespace {
@@ -181,6 +183,26 @@ TEST_P(MapTypesTest, NothingElseIsOne) {
   for (std::uint64_t address : {std::uint64_t{0}, binary_->module_data().text.start.value,
                                 binary_->module_data().types.end().value, ~std::uint64_t{0}})
     EXPECT_FALSE(reader.read({address}));
+}
+
+TEST_P(MapTypesTest, DamagedOnesAreRefusedOrPossible) {
+  constexpr std::size_t kDescriptorBytes = 136;
+  const MapTypeReader reader{*binary_};
+  std::size_t refused = 0;
+  for (const auto &[descriptor, expected] : truth_.types) {
+    const auto offset = binary_->file_offset(descriptor);
+    ASSERT_TRUE(offset);
+    for (std::size_t at = 0; at < kDescriptorBytes; ++at)
+      for (int wild : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
+        std::byte &byte = bytes_.at(offset->value + at);
+        const std::byte whole = std::exchange(byte, std::byte(wild));
+        const auto type = reader.read(descriptor);
+        EXPECT_TRUE(!type || is_possible(*type)) << expected.name << " " << at;
+        refused += type ? 0 : 1;
+        byte = whole;
+      }
+  }
+  EXPECT_GT(refused, truth_.types.size() * 40);
 }
 
 TEST_P(MapTypesTest, ACallTellsTheTypeThatItPasses) {
