@@ -23,7 +23,7 @@ constexpr std::size_t kMapsBytesMax = 32 << 20;
 // could not read ends its work, so that range is settled as not read. A range that came in part
 // (its end is not mapped) is not read either.
 Result<std::size_t> read_some(pid_t pid, std::span<MemoryRead> reads) {
-  std::array<iovec, kRangesPerCall> ours, theirs;
+  std::array<iovec, kRangesPerCall> ours{}, theirs{};
   const std::size_t count = std::min(reads.size(), kRangesPerCall);
   for (std::size_t i = 0; i < count; ++i) {
     ours[i] = {reads[i].into.data(), reads[i].into.size()};
