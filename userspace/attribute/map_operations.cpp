@@ -69,6 +69,8 @@ std::optional<MapOperation> MapOperations::read(const map_operation_event &event
     return read_creation(event);
 
   Contents seen = contents_of(event);
+  if (kind == MAP_OPERATION_PRUNE && seen.table && !is_worth_pruning(*seen.table))
+    return std::nullopt; // the runtime gives up at once
   MapOperation operation{.type = event.map_type};
   operation.change.operation = kind;
   auto place = map_place(event);
@@ -107,8 +109,6 @@ std::optional<MapOperation> MapOperations::read(const map_operation_event &event
       map->has_new_seed = true;
     return operation;
   case MAP_OPERATION_PRUNE:
-    if (seen.table && !is_worth_pruning(*seen.table))
-      return std::nullopt;
     operation.kind = TraceKind::map_rehashed;
     operation.change.slots_after = operation.change.slots_before;
     if (seen.table)
@@ -157,6 +157,9 @@ void MapOperations::complete(MapOperation &entry, const map_operation_event &ret
   auto place = map_place(returned);
   if (!place)
     return;
+  // Where a header lies on the stack, the entry tells so and the return does not.
+  if (entry.change.map && entry.change.map->stack_distance)
+    place = MapPlace{*entry.change.map->stack_distance, returned.goid};
   MapSight sight{.type = entry.type, .slots = entry.change.slots_after};
   if (auto header = contents_of(returned).header)
     sight.seed = header->seed;

@@ -51,11 +51,11 @@ void TraceAttributor::add(const map_operation_event &event) {
     add_return(event);
     return;
   }
-  if (!waiting_.empty())
-    end_waiting(event);
+  bool replaces_first_sight = !waiting_.empty() && end_waiting(event);
   auto operation = operations_.read(event);
   if (!operation)
     return;
+  operation->change.is_first_sight |= replaces_first_sight;
   bool waits = (returns_probed_ && waits_for_return(operation->change.operation)) ||
                operation->change.operation == MAP_OPERATION_PRUNE;
   if (waits && event.goid != 0 && waiting_.size() < kWaitingMax) {
@@ -82,20 +82,22 @@ void TraceAttributor::add_return(const map_operation_event &event) {
 }
 
 // Map operations do not nest, but for the growth of a table, which follows when pruning it was in
-// vain: so whatever waits for this goroutine has ended.
-void TraceAttributor::end_waiting(const map_operation_event &event) {
+// vain: so whatever waits for this goroutine has ended. True: it is not told, `event` is told in
+// its place, and it was the first that was seen of its map.
+bool TraceAttributor::end_waiting(const map_operation_event &event) {
   auto waiting = waiting_.find(event.goid);
   if (waiting == waiting_.end())
-    return;
+    return false;
   auto entry = waiting_.extract(waiting);
   WaitingOperation &ended = entry.mapped();
   if (ended.operation.change.operation != MAP_OPERATION_PRUNE) {
     ++returns_lost_;
   } else if (is_table_growth(static_cast<map_operation>(event.operation)) &&
              event.table == ended.table) {
-    return;
+    return ended.operation.change.is_first_sight;
   }
   tell(event.goid, std::move(ended));
+  return false;
 }
 
 void TraceAttributor::tell(std::uint64_t goid, WaitingOperation waiting) {

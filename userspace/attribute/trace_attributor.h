@@ -90,7 +90,7 @@ private:
   };
 
   void add_return(const map_operation_event &event);
-  void end_waiting(const map_operation_event &event);
+  bool end_waiting(const map_operation_event &event);
   void tell(const event_header &header, std::uint64_t goid, NamedStackPtr stack,
             MapOperation operation);
   void tell(std::uint64_t goid, WaitingOperation waiting);

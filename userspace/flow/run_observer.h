@@ -24,6 +24,7 @@ struct RunStart {
   // CLOCK_REALTIME less CLOCK_MONOTONIC when the run began, so that wall time can be told.
   std::int64_t wall_offset_ns = 0;
   std::int32_t utc_offset_seconds = 0; // of local time when the run began; east is positive
+  bool has_several_processes = false;  // more than one may be watched at a time
 };
 
 // A process is watched from now on. Records name it by `index`, which is reused after its end.

@@ -23,6 +23,7 @@ void TraceOutput::start(const RunStart &start) {
   options_.text.time.start_ns = start.time_ns;
   options_.text.time.wall_offset_ns = start.wall_offset_ns;
   options_.text.time.utc_offset_seconds = start.utc_offset_seconds;
+  options_.text.show_pids = start.has_several_processes;
   text_ = TraceText{options_.text};
   start_ns_ = start.time_ns;
   if (options_.shows_events && options_.format == TraceFormat::text)

@@ -50,8 +50,9 @@ TracerOptions tracer_options(const WatchOptions &options) {
   return tracer;
 }
 
-RunStart start_now() {
+RunStart start_now(const WatchOptions &options) {
   RunStart start;
+  start.has_several_processes = options.follow || options.every_go_program;
   start.machine = this_machine();
   start.time_ns = now_ns();
   std::uint64_t wall_ns = now_ns(CLOCK_REALTIME);
@@ -122,7 +123,7 @@ Result<WatchSession::TargetPtr> WatchSession::hold(std::optional<HeldCommand> &c
 }
 
 Result<> WatchSession::begin(std::optional<HeldCommand> &command) {
-  observer_.start(start_now());
+  observer_.start(start_now(options_));
   TRY(tracer_.watch_processes());
   if (options_.every_go_program)
     find_every_go_program();

@@ -21,7 +21,8 @@ template <typename Maybe, typename T>
 concept Like = std::same_as<std::remove_const_t<Maybe>, T>;
 
 template <typename Archive> void exchange(Archive &archive, Like<RunStart> auto &start) {
-  archive(start.machine, start.time_ns, start.wall_offset_ns, start.utc_offset_seconds);
+  archive(start.machine, start.time_ns, start.wall_offset_ns, start.utc_offset_seconds,
+          start.has_several_processes);
 }
 
 template <typename Archive> void exchange(Archive &archive, Like<ProcessKey> auto &process) {

@@ -83,12 +83,13 @@ void append_slots(const MapChange &change, TraceKind kind, std::string &out) {
   }
 }
 
-std::string_view evidence_text(OtherGoroutine::Evidence evidence) {
+std::string_view evidence_text(OtherGoroutine::Evidence evidence, bool map_is_known) {
   switch (evidence) {
   case OtherGoroutine::Evidence::reported:
     return "the runtime caught it as well";
   case OtherGoroutine::Evidence::on_stack:
-    return "the map and a call of a map function are on its stack";
+    return map_is_known ? "the map and a call of a map function are on its stack"
+                        : "a call that writes a map of this type is on its stack";
   case OtherGoroutine::Evidence::grew_it:
     return "it was the last other goroutine that was seen to grow this map";
   }
@@ -293,7 +294,7 @@ void TraceText::append_body(const TraceEvent &event, const MapMisuse &misuse, st
   for (const OtherGoroutine &other : misuse.others) {
     goroutine(other.goroutine, other.site ? site_text(*other.site) : std::string{kUnknown});
     out += ": ";
-    out += evidence_text(other.evidence);
+    out += evidence_text(other.evidence, misuse.map.has_value());
   }
   if (misuse.others.empty() && misuse.is_fatal) {
     next_line("goroutine");

@@ -79,6 +79,25 @@ TEST_F(TraceAttributorTest, ACreationWaitsForTheReturnThatTellsItsMap) {
   EXPECT_EQ(exact.counts().returns_lost, 0U);
 }
 
+TEST_F(TraceAttributorTest, AMapOnTheStackIsTheSameBeforeAndAfterItsCreationReturns) {
+  auto entry = on_stack(operation(MAP_OPERATION_NEW_MAP, 10), 480);
+  entry.map = kMap;
+  entry.map_type = kIntMap;
+  entry.hint = 100;
+  auto returned = with_header(operation(MAP_OPERATION_NEW_MAP, 12), {.seed = 9}, kMap, 0);
+  returned.is_return = 1; // which does not say where the stack is
+  exact.add(entry);
+  exact.add(returned);
+  exact.add(on_stack(rehash(20, 9, kMap, 128), 480));
+  auto told = exact.take();
+  ASSERT_EQ(told.size(), 2U);
+  ASSERT_TRUE(change(told[0]).map);
+  EXPECT_EQ(change(told[0]).map->stack_distance, 480U);
+  EXPECT_EQ(change(told[0]).map->seed, 9U);
+  EXPECT_EQ(change(told[1]).map->number, change(told[0]).map->number);
+  EXPECT_TRUE(change(told[1]).map->creation_seen);
+}
+
 TEST_F(TraceAttributorTest, ACreationWhoseReturnIsLostIsToldWithoutItsMap) {
   auto entry = operation(MAP_OPERATION_MAKE_SMALL, 10);
   auto elsewhere = operation(MAP_OPERATION_MAKE_SMALL, 12);
@@ -142,6 +161,17 @@ TEST_F(TraceAttributorTest, PruningThatGainedTooLittleIsTheGrowthThatFollows) {
   auto told = attributor.take();
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].kind, TraceKind::map_grown);
+  EXPECT_TRUE(change(told[0]).is_first_sight); // since the attempt to prune is not told
+}
+
+TEST_F(TraceAttributorTest, PruningInVainIsNoSightOfTheMap) {
+  attributor.add(
+      with_table(with_header(operation(MAP_OPERATION_PRUNE, 10), {.len = 54}), front(54, 64)));
+  attributor.add(
+      with_table(with_header(operation(MAP_OPERATION_REHASH, 11), {.len = 54}), front(54, 64)));
+  auto told = attributor.take();
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_TRUE(change(told[0]).is_first_sight);
 }
 
 TEST_F(TraceAttributorTest, PruningWithoutAGrowthIsARehashInPlace) {
