@@ -119,10 +119,17 @@ static __always_inline bool read_message(__u64 text, __u64 len, char *message)
 	return len >= sizeof(CONCURRENT) - 1 && !bpf_probe_read_user(message, len, (void *)text);
 }
 
-/* "concurrent map writes", "... read and map write", "... clone ...", "... iteration ..." */
-static __always_inline bool has_length_of_concurrent(__u64 len)
+#define IS_AS_LONG_AS(len, text, message) \
+	((len) == sizeof(text) - 1 && \
+	 (__builtin_memcpy(message, text, sizeof(text)), true))
+
+/* Which of the runtime's messages about concurrent use it has to be: all differ in length. */
+static __always_inline bool tell_by_length(__u64 len, char *message)
 {
-	return len == 21 || len == 33 || len == 34 || len == 38;
+	return IS_AS_LONG_AS(len, "concurrent map writes", message) ||
+	       IS_AS_LONG_AS(len, "concurrent map read and map write", message) ||
+	       IS_AS_LONG_AS(len, "concurrent map clone and map write", message) ||
+	       IS_AS_LONG_AS(len, "concurrent map iteration and map write", message);
 }
 
 /* Anybody may say such words, but only a map function does so from the runtime. */
@@ -143,34 +150,36 @@ static __always_inline bool is_map_function(const struct target *target, __u64 c
 
 /*
  * Whether the report is about a map. A constant in a page that nobody has touched can't be
- * read: then the length of the message and who calls decide, and the message stays empty.
+ * read: then the length of the message and who calls decide. No map function panics with a
+ * constant but for an assignment to a nil map.
  */
 static __always_inline bool is_misuse(struct pt_regs *ctx, __u32 misuse, __u64 sp,
 				      const struct target *target, char *message)
 {
 	__u64 first = GO_ARGUMENT_1(ctx), second = GO_ARGUMENT_2(ctx);
 	__u64 caller = LINK_REGISTER(ctx);
+	bool is_read;
 
 	if (misuse == MAP_MISUSE_CONCURRENT) { /* fatal(s string) */
-		if (read_message(first, second, message)) {
-			if (!STARTS_WITH(message, CONCURRENT) &&
-			    !STARTS_WITH(message, CONCURRENT_SMALL))
-				return false;
-		} else if (!has_length_of_concurrent(second)) {
+		is_read = read_message(first, second, message);
+		if (is_read ? !STARTS_WITH(message, CONCURRENT) &&
+				      !STARTS_WITH(message, CONCURRENT_SMALL)
+			    : !tell_by_length(second, message))
 			return false;
-		}
 	} else { /* gopanic(e any): a plainError, which is a string. */
 		struct go_string string;
 
-		if (bpf_probe_read_user(&string, sizeof(string), (void *)second) ||
-		    string.len != sizeof(NIL_MAP) - 1 ||
-		    !read_message(string.text, string.len, message) ||
-		    !STARTS_WITH(message, NIL_MAP))
+		is_read = !bpf_probe_read_user(&string, sizeof(string), (void *)second);
+		if (is_read && string.len != sizeof(NIL_MAP) - 1)
 			return false;
+		is_read = is_read && read_message(string.text, string.len, message);
+		if (is_read && !STARTS_WITH(message, NIL_MAP))
+			return false;
+		__builtin_memcpy(message, NIL_MAP, sizeof(NIL_MAP));
 	}
 	if (!caller && bpf_probe_read_user(&caller, sizeof(caller), (void *)sp))
 		return false;
-	return message[0] ? is_runtimes_own(target, caller) : is_map_function(target, caller);
+	return is_read ? is_runtimes_own(target, caller) : is_map_function(target, caller);
 }
 
 static __always_inline void copy_words(const struct user_stack *stack,

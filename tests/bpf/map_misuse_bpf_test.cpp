@@ -95,7 +95,7 @@ TEST_F(MapMisuseBpfTest, AGoroutineReportsOnceAndAlsoWhereItsMessageIsNotInMemor
       },
       MAP_MISUSE_CONCURRENT);
   ASSERT_EQ(misuses.size(), 1u);
-  EXPECT_STREQ(misuses[0].message, "");
+  EXPECT_STREQ(misuses[0].message, kWrites);
 }
 
 TEST_F(MapMisuseBpfTest, OtherFatalErrorsAreNotTold) {
@@ -123,12 +123,18 @@ TEST_F(MapMisuseBpfTest, AnAssignmentToANilMapIsToldEachTime) {
   EXPECT_EQ(misuses[0].map_count, 0);
 }
 
+TEST_F(MapMisuseBpfTest, AnAssignmentToANilMapIsToldAlsoWhereItsMessageIsNotInMemory) {
+  auto panics = [] { run_on_goroutine({.ax = 0x1110, .bx = 8, .number = SYS_getppid}); };
+  auto misuses = misuses_of(panics, MAP_MISUSE_NIL_MAP);
+  ASSERT_EQ(misuses.size(), 1u);
+  EXPECT_STREQ(misuses[0].message, kNilMap);
+}
+
 TEST_F(MapMisuseBpfTest, OtherPanicsAreNotTold) {
   EXPECT_TRUE(misuses_of(
                   [] {
                     panic_with("assignment to entry in nil mop");
                     panic_with("assignment to entry in nil map!");
-                    run_on_goroutine({.ax = 0x1110, .bx = 8, .number = SYS_getppid});
                   },
                   MAP_MISUSE_NIL_MAP)
                   .empty());
