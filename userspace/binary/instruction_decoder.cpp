@@ -64,11 +64,22 @@ bool is_first_argument(Machine machine, unsigned reg) {
          reg == X86_REG_AH;
 }
 
+// Writes that Capstone does not list: of a call, those of the function, also where its place is not
+// fixed.
+bool sets_first_argument_unsaid(Machine machine, const cs_insn &insn) {
+  if (machine == Machine::arm64)
+    return insn.id == ARM64_INS_BLR || insn.id == ARM64_INS_BL || insn.id == ARM64_INS_SVC;
+  return insn.id == X86_INS_CALL || insn.id == X86_INS_SYSCALL || insn.id == X86_INS_CMPXCHG ||
+         insn.id == X86_INS_CMPXCHG8B || insn.id == X86_INS_CMPXCHG16B;
+}
+
 bool sets_first_argument(Machine machine, const cs_insn &insn) {
   const auto may_set = [&](const auto &operand, auto register_type) {
     return operand.type == register_type && is_first_argument(machine, operand.reg) &&
            operand.access != CS_AC_READ;
   };
+  if (sets_first_argument_unsaid(machine, insn))
+    return true;
   const std::span implicit{insn.detail->regs_write, insn.detail->regs_write_count};
   if (std::ranges::any_of(implicit, [&](auto reg) { return is_first_argument(machine, reg); }))
     return true;

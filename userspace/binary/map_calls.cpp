@@ -2,12 +2,7 @@
 #include "binary/map_calls.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <span>
-#include <unordered_set>
-#include <vector>
 
-#include "binary/instruction_decoder.h"
 #include "binary/probe_catalog.h"
 
 namespace mapscope {
@@ -39,29 +34,23 @@ void add_jump_table(const GoBinary &binary, const ElfRange &function, ElfAddress
   }
 }
 
-// Every place in the function that is not only come to from the instruction in front of it.
-Addresses find_joins(const GoBinary &binary, const Code &function,
-                     std::span<const Instruction> instructions) {
-  Addresses joins;
-  bool has_tables = false;
-  for (const Instruction &instruction : instructions) {
-    has_tables |= instruction.kind == InstructionKind::indirect_jump;
-    if (instruction.kind == InstructionKind::jump ||
-        instruction.kind == InstructionKind::conditional_jump)
-      joins.insert(instruction.target->value);
-  }
-  if (has_tables)
-    for (const Instruction &instruction : instructions)
-      if (instruction.kind == InstructionKind::address)
-        add_jump_table(binary, function.range(), *instruction.target, joins);
-  return joins;
+// Where the switches of a function jump to.
+Addresses find_jump_table_targets(const GoBinary &binary, const Code &function,
+                                  std::span<const Instruction> instructions) {
+  Addresses targets;
+  if (std::ranges::find(instructions, InstructionKind::indirect_jump, &Instruction::kind) ==
+      instructions.end())
+    return targets;
+  for (const Instruction &instruction : instructions)
+    if (instruction.kind == InstructionKind::address)
+      add_jump_table(binary, function.range(), *instruction.target, targets);
+  return targets;
 }
 
 bool leaves_block(const Instruction &instruction) {
   switch (instruction.kind) {
   case InstructionKind::jump:
   case InstructionKind::indirect_jump:
-  case InstructionKind::call: // which may change every register
   case InstructionKind::ret:
     return true;
   default:
@@ -86,19 +75,29 @@ std::optional<ElfAddress> map_type_address(const GoBinary &binary, ElfAddress re
   if (call == instructions->end() || !calls_with_map_type(binary, *call))
     return std::nullopt;
 
-  const Addresses joins = find_joins(binary, code, *instructions);
-  std::optional<ElfAddress> argument;
-  for (auto at = instructions->begin();; ++at) {
-    if (joins.contains(at->address.value))
-      argument.reset();
-    if (at == call)
-      return argument;
-    if (at->sets_first_argument || leaves_block(*at))
-      argument = at->kind == InstructionKind::address ? at->target : std::nullopt;
-  }
+  return first_argument_at(*instructions, return_address,
+                           find_jump_table_targets(binary, code, *instructions));
 }
 
 } // namespace
+
+std::optional<ElfAddress> first_argument_at(std::span<const Instruction> instructions,
+                                            ElfAddress return_address, Addresses joins) {
+  for (const Instruction &instruction : instructions)
+    if (instruction.kind == InstructionKind::jump ||
+        instruction.kind == InstructionKind::conditional_jump)
+      joins.insert(instruction.target->value);
+  std::optional<ElfAddress> argument;
+  for (const Instruction &instruction : instructions) {
+    if (joins.contains(instruction.address.value))
+      argument.reset();
+    if (instruction.end() == return_address)
+      return argument;
+    if (instruction.sets_first_argument || leaves_block(instruction))
+      argument = instruction.kind == InstructionKind::address ? instruction.target : std::nullopt;
+  }
+  return std::nullopt;
+}
 
 std::optional<MapType> map_type_at_call(const GoBinary &binary, const MapTypeReader &types,
                                         ElfAddress return_address) {
