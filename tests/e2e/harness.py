@@ -172,6 +172,67 @@ def verify_running(command, *options):
         return verify_waiting(target, *options)
 
 
+@dataclasses.dataclass
+class Trace:
+    """One run of `mapscope trace --json` and of the program it watched."""
+    exit_code: int
+    events: list         # as the lines came, but for the last
+    end: dict | None     # the last line; None: it is missing
+    messages: str        # of mapscope, and of the program
+    output: str          # of the program
+
+    @property
+    def truth(self):
+        return truth_in(self.output)
+
+    @property
+    def lost(self):
+        return {name: count for name, count in self.end["events"]["lost"].items() if count}
+
+    def of(self, *kinds):
+        return [event for event in self.events if event["event"] in kinds]
+
+
+def parse_trace(text):
+    """Events, and the line that says that no more come."""
+    events = [json.loads(line) for line in text.splitlines()]
+    end = events.pop() if events and events[-1]["event"] == "end" else None
+    return events, end
+
+
+@contextlib.contextmanager
+def scratch():
+    """A directory that goes away."""
+    with tempfile.TemporaryDirectory(prefix="mapscope-e2e-") as directory:
+        yield pathlib.Path(directory)
+
+
+def run_mapscope(*arguments, **options):
+    """Output and messages of both are bytes: replayed ones are compared."""
+    return subprocess.run([mapscope(), *map(str, arguments)], capture_output=True, timeout=TIMEOUT_SECONDS, **options)
+
+
+def trace(command, *options):
+    """Starts `command` under `mapscope trace` and waits for both."""
+    with scratch() as directory:
+        done = run_mapscope("trace", "--json", "-o", directory / "events", *options, "--", *command)
+        events, end = parse_trace((directory / "events").read_text())
+        return Trace(done.returncode, events, end, done.stderr.decode(), done.stdout.decode())
+
+
+@contextlib.contextmanager
+def tracing(*options):
+    """A `mapscope trace` of what runs already, with its probes in place; yields it and its output's path."""
+    with scratch() as directory:
+        with started([mapscope(), "trace", "--json", "-o", directory / "events", *options], stderr=subprocess.PIPE, text=True) as tracer:
+            said = ""
+            while "watching" not in said:
+                if not (line := tracer.stderr.readline()):
+                    raise AssertionError(f"mapscope ended with {tracer.wait()}: {said}")
+                said += line
+            yield tracer, directory / "events"
+
+
 def tracer_of(pid):
     """Who ptraces a process; 0: nobody."""
     return int(re.search(r"^TracerPid:\t(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1])

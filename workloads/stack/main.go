@@ -53,6 +53,7 @@ func deep(c *truth.Counts, depth int) int {
 
 func main() {
 	rounds := truth.Int("rounds", 20)
+	depth := truth.Int("depth", 60) // of the recursion that moves the stack
 	truth.Run(func(p *truth.Phase) {
 		for i := 0; i < rounds; i++ {
 			small(&p.Counts, 8)   // full, not grown
@@ -64,7 +65,7 @@ func main() {
 		moved := make(chan truth.Counts)
 		go func() { // a goroutine begins with a small stack
 			var c truth.Counts
-			total += deep(&c, 60)
+			total += deep(&c, depth)
 			moved <- c
 		}()
 		p.Add(<-moved)
