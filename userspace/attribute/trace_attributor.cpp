@@ -240,7 +240,8 @@ void TraceAttributor::name() {
   requests_.clear();
 }
 
-// Events that are not before `end_ns` stay.
+// Events that are not before `end_ns` stay, and what a goroutine did since an operation of it that
+// waits: a creation of millions of slots takes longer than the time between two takes.
 std::vector<TraceEvent> TraceAttributor::take_before(std::uint64_t end_ns) {
   if (!std::ranges::is_sorted(events_, {}, &TraceEvent::time_ns)) {
     // Events are large, so only their order is sorted, and each is moved once.
@@ -253,7 +254,14 @@ std::vector<TraceEvent> TraceAttributor::take_before(std::uint64_t end_ns) {
       sorted.push_back(std::move(events_[at]));
     events_ = std::move(sorted);
   }
-  auto rest = std::ranges::lower_bound(events_, end_ns, {}, &TraceEvent::time_ns);
+  auto is_ready = [&](const TraceEvent &event) {
+    if (event.time_ns >= end_ns)
+      return false;
+    auto waiting = event.goroutine ? waiting_.find(*event.goroutine) : waiting_.end();
+    return waiting == waiting_.end() || event.time_ns < waiting->second.header.time_ns;
+  };
+  auto rest =
+      waiting_.empty() ? events_.end() : std::ranges::stable_partition(events_, is_ready).begin();
   std::vector<TraceEvent> stay;
   stay.reserve(std::min(events_.size(), kEventsReserved)); // about as many will come again
   std::ranges::move(rest, events_.end(), std::back_inserter(stay));

@@ -98,6 +98,29 @@ TEST_F(TraceAttributorTest, AMapOnTheStackIsTheSameBeforeAndAfterItsCreationRetu
   EXPECT_TRUE(change(told[1]).map->creation_seen);
 }
 
+TEST_F(TraceAttributorTest, WhatAGoroutineDoesInALongCreationIsToldBehindIt) {
+  auto entry = operation(MAP_OPERATION_NEW_MAP, 10);
+  heap_request_event inside{.header = {.time_ns = 11}, .goid = entry.goid, .bytes = 4096};
+  inside.request = HEAP_REQUEST_GROW;
+  heap_request_event elsewhere = inside;
+  elsewhere.header.time_ns = 12;
+  elsewhere.goid = entry.goid + 1;
+  exact.add(entry);
+  exact.add(inside);
+  exact.add(elsewhere);
+  EXPECT_TRUE(exact.take().empty());
+  auto others = exact.take(); // it takes long: the others go on
+  ASSERT_EQ(others.size(), 1U);
+  EXPECT_EQ(others[0].goroutine, elsewhere.goid);
+  auto returned = with_header(operation(MAP_OPERATION_NEW_MAP, 13), {.seed = 9}, kMap, 0);
+  returned.is_return = 1;
+  exact.add(returned);
+  auto told = exact.take();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].kind, TraceKind::map_created);
+  EXPECT_EQ(told[1].kind, TraceKind::heap_grown);
+}
+
 TEST_F(TraceAttributorTest, ACreationWhoseReturnIsLostIsToldWithoutItsMap) {
   auto entry = operation(MAP_OPERATION_MAKE_SMALL, 10);
   auto elsewhere = operation(MAP_OPERATION_MAKE_SMALL, 12);
