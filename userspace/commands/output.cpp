@@ -1,4 +1,4 @@
-// Opening and writing; see output.h.
+// Opening; see output.h.
 #include "commands/output.h"
 
 #include <fcntl.h>
@@ -20,18 +20,6 @@ Result<Fd> open_input(const std::string &path) {
   if (!file)
     return std::unexpected(Error::from_errno(fmt::format("opening {}", path)));
   return file;
-}
-
-Result<> write_all(const Fd &file, std::string_view text) {
-  while (!text.empty()) {
-    ssize_t size = ::write(file.get(), text.data(), text.size());
-    if (size < 0 && errno == EINTR)
-      continue;
-    if (size < 0)
-      return std::unexpected(Error::from_errno("writing the report"));
-    text.remove_prefix(static_cast<std::size_t>(size));
-  }
-  return {};
 }
 
 } // namespace mapscope

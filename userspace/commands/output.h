@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "base/error.h"
 #include "base/handle.h"
@@ -15,7 +14,5 @@ Result<Fd> open_output(const std::string &path, bool command_has_stdout);
 
 // An existing file, to be read from its beginning.
 Result<Fd> open_input(const std::string &path);
-
-Result<> write_all(const Fd &file, std::string_view text);
 
 } // namespace mapscope

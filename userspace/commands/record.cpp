@@ -64,17 +64,21 @@ Result<WatchOptions> record_options(const Options &options) {
   return watch;
 }
 
-Result<ExitStatus> record(const Options &options) {
-  WatchOptions watch = TRY(record_options(options));
-  auto recording = TRY(open_recording(options.file));
+Result<ExitStatus> watch_and_keep(const Options &options, const WatchOptions &watch,
+                                  RecordingWriter &recording) {
   Nowhere nowhere;
   TraceAnalysis trace{nowhere};
   VerifyAnalysis verify;
-  RunFanOut observers{{&trace, &verify}, recording.get()};
+  RunFanOut observers{{&trace, &verify}, &recording};
   TRY(mapscope::watch(watch, observers));
-  TRY(recording->close());
   say(fmt::format("{}: {} events, {} lost", options.file, nowhere.count(), nowhere.lost()));
   return nowhere.lost() > 0 ? ExitStatus::could_not_tell : ExitStatus::done;
+}
+
+Result<ExitStatus> record(const Options &options) {
+  WatchOptions watch = TRY(record_options(options));
+  auto recording = TRY(open_recording(options.file));
+  return close_recording(watch_and_keep(options, watch, *recording), recording.get());
 }
 
 } // namespace

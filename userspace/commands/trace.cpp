@@ -43,7 +43,7 @@ error with -- CMD, to standard output otherwise.
 Examples:
   mapscope trace -- ./server --config server.yaml
   mapscope trace -c --all -- ./batch-job
-  mapscope trace -p 4711 --only grown,split --min-bytes 1m --stack
+  mapscope trace -p 4711 --only grown,split --min-bytes 1MiB --stack
   mapscope trace --format perfetto -o trace.json -p 4711 --duration 5)";
 
 struct KindOperations {
@@ -101,19 +101,22 @@ Result<WatchOptions> trace_options(const Options &options, const TraceFilter &fi
   return watch;
 }
 
+Result<ExitStatus> watch_and_tell(const WatchOptions &watch, TraceOutput &output,
+                                  RecordingWriter *recording) {
+  TraceAnalysis analysis{output};
+  RunFanOut observers{{&analysis}, recording};
+  TRY(mapscope::watch(watch, observers, [&output] { return output.is_closed(); }));
+  TRY(output.status());
+  return status_of(output);
+}
+
 Result<ExitStatus> trace(const Options &options) {
   Fd file = TRY(open_output(options.trace.output, options.target.shares_output()));
   auto output_options = TRY(trace_output_options(options.trace, file));
   WatchOptions watch = TRY(trace_options(options, output_options.filter));
   auto recording = TRY(open_recording(options.recording));
   TraceOutput output{std::move(output_options), file};
-  TraceAnalysis analysis{output};
-  RunFanOut observers{{&analysis}, recording.get()};
-  TRY(mapscope::watch(watch, observers, [&output] { return output.is_closed(); }));
-  if (recording)
-    TRY(recording->close());
-  TRY(output.status());
-  return status_of(output);
+  return close_recording(watch_and_tell(watch, output, recording.get()), recording.get());
 }
 
 } // namespace

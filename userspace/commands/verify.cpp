@@ -49,17 +49,21 @@ Result<WatchOptions> verify_options(const Options &options) {
   return watch;
 }
 
+Result<ExitStatus> watch_and_judge(const Options &options, const WatchOptions &watch,
+                                   RecordingWriter *recording, const Fd &report) {
+  VerifyAnalysis analysis;
+  RunFanOut observers{{&analysis}, recording};
+  TRY(mapscope::watch(watch, observers));
+  return report_verdict(TRY(analysis.verdict()), options.json, report);
+}
+
 Result<ExitStatus> verify(const Options &options) {
   WatchOptions watch = TRY(verify_options(options));
   // Before anything runs: a report that can't be written should not cost a run.
   Fd report = TRY(open_output(options.output, options.target.shares_output()));
   auto recording = TRY(open_recording(options.recording));
-  VerifyAnalysis analysis;
-  RunFanOut observers{{&analysis}, recording.get()};
-  TRY(mapscope::watch(watch, observers));
-  if (recording)
-    TRY(recording->close());
-  return report_verdict(TRY(analysis.verdict()), options.json, report);
+  return close_recording(watch_and_judge(options, watch, recording.get(), report),
+                         recording.get());
 }
 
 } // namespace

@@ -1,6 +1,10 @@
 // Verdicts and recordings of commands; see verify_report.h.
 #include "commands/verify_report.h"
 
+#include <span>
+
+#include "base/write_all.h"
+#include "commands/messages.h"
 #include "commands/output.h"
 #include "report/terminal.h"
 #include "report/verify_json.h"
@@ -25,7 +29,8 @@ ExitStatus status_of(Outcome outcome) {
 
 Result<ExitStatus> report_verdict(const Verdict &verdict, bool as_json, const Fd &report) {
   bool colour = wants_colour(report.get());
-  TRY(write_all(report, as_json ? verify_json(verdict) : verify_text(verdict, colour)));
+  const std::string text = as_json ? verify_json(verdict) : verify_text(verdict, colour);
+  TRY_WHILE(write_all(report, std::as_bytes(std::span{text})), "the report");
   return status_of(verdict.outcome);
 }
 
@@ -33,6 +38,16 @@ Result<std::unique_ptr<RecordingWriter>> open_recording(const std::string &path)
   if (path.empty())
     return nullptr;
   return RecordingWriter::create(TRY(open_output(path, false)), path);
+}
+
+Result<ExitStatus> close_recording(Result<ExitStatus> outcome, RecordingWriter *recording) {
+  if (recording == nullptr)
+    return outcome;
+  const Result<> closed = recording->close();
+  if (closed)
+    return outcome;
+  say(closed.error().message());
+  return outcome == ExitStatus::done ? ExitStatus::could_not_tell : outcome;
 }
 
 } // namespace mapscope

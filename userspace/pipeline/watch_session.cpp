@@ -13,6 +13,7 @@
 
 #include "attribute/system_calls.h"
 #include "base/clock.h"
+#include "base/format.h"
 #include "decode/decode.h"
 #include "kernel/process_ids.h"
 #include "kernel/tracer.h"
@@ -176,8 +177,8 @@ void WatchSession::add(TargetPtr target) {
 
 std::string WatchSession::describe_watch() const {
   if (!first_)
-    return fmt::format("watching {} Go programs and those that start; Ctrl-C ends it",
-                       targets_.size());
+    return fmt::format("watching {} and those that start; Ctrl-C ends it",
+                       format_counted(targets_.size(), "Go program"));
   const WatchedTarget &first = *targets_.at(*first_);
   return fmt::format("watching process {} ({}, {}); Ctrl-C ends it", first.process().key.pid,
                      first.process().exe, first.facts().go_version);
@@ -236,10 +237,13 @@ void WatchSession::handle(const process_exec_event &event) {
   std::uint16_t index = event.header.target;
   auto target = targets_.find(index);
   if (target != targets_.end()) {
-    // The exec that was awaited leaves the flag. Our own child made it, of the very path that
-    // was opened, so a process that ended before this look at it ran that.
-    bool was_awaited = tracer_.target_at(index).flags & TARGET_GO;
-    if (was_awaited && target->second->running_image() != WatchedTarget::Image::another)
+    // Our own child made the exec that was awaited, of the very path that was opened, so a process
+    // that ended before this look at it ran that. Where it runs another image by now, either that
+    // path had been given another file, or it has made another exec, which took the flag away: then
+    // this is not yet the end of the first image, whose records stand between the two.
+    if (target->second->take_awaited_exec() &&
+        (target->second->running_image() != WatchedTarget::Image::another ||
+         !(tracer_.target_at(index).flags & TARGET_GO)))
       return;
     watch_new_image(static_cast<pid_t>(target->second->process().key.pid), event.header.time_ns,
                     index);

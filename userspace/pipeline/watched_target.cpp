@@ -71,6 +71,7 @@ Result<std::unique_ptr<WatchedTarget>> WatchedTarget::held(Tracer &tracer, Binar
   auto target = TRY(open(tracer, binaries, std::move(process), choice));
   if (!target->facts().is_pie)
     target->load_bias_ = LoadBias{};
+  target->awaits_exec_ = true;
   TRY(target->place(extra_flags | TARGET_AWAITS_EXEC));
   return target;
 }

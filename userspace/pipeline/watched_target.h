@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "attach/plan.h"
@@ -43,6 +44,8 @@ public:
   // Whether /proc/PID/exe is still the file that the probes were planned for.
   enum class Image { same, another, gone };
   Image running_image() const;
+  // Whether the exec that it was held before was still to come. It has come now.
+  bool take_awaited_exec() { return std::exchange(awaits_exec_, false); }
   // Takes the probes off. The counters stay readable.
   void detach() { links_.clear(); }
 
@@ -61,6 +64,7 @@ private:
   ProcessInfo process_;
   std::uint32_t index_ = EVENT_NO_TARGET;
   std::optional<LoadBias> load_bias_;
+  bool awaits_exec_ = false;
   std::vector<UprobeLinks> links_;
 };
 

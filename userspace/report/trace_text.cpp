@@ -228,7 +228,7 @@ void TraceText::append_body(const TraceEvent &event, const MapChange &change, st
   if (change.bytes)
     parts.next() += labels_.bytes(*change.bytes);
   if (change.is_first_sight)
-    parts.next() += "creation not seen";
+    parts.next() += "first seen";
   append_site(event, start, out);
 }
 

@@ -47,7 +47,7 @@ TEST(TraceTextTest, SaysWhatHappenedToAMap) {
   EXPECT_EQ(
       words_of(split_event()),
       "split 0xc000012340 map[string]int 5000 entries, a table of 1024 slots split, 53.3 KiB, "
-      "creation not seen main.put main.go:12\n");
+      "first seen main.put main.go:12\n");
   EXPECT_EQ(words_of(change_of(TraceKind::map_created, {.operation = MAP_OPERATION_MAKE_SMALL})),
             "created ? map[string]int no hint or one up to 8 main.put main.go:12\n");
   MapChange change{.operation = MAP_OPERATION_CLEAR,
