@@ -7,7 +7,7 @@ namespace mapscope {
 namespace {
 
 constexpr std::size_t kJoinedBytesMax = 1 << 18; // of one read, unless one wanted range is larger
-constexpr std::size_t kBatchBytes = 1 << 21;     // of one call
+constexpr std::size_t kBatchBytes = 1 << 18;     // of one call: stays in the cache until visited
 
 struct Joined {
   std::size_t first = 0, last = 0; // wanted ranges [first, last)

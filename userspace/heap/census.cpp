@@ -62,7 +62,8 @@ private:
   Result<std::vector<HeaderCandidate>> changed(std::span<const HeaderCandidate> candidates);
   // One map, read back to back until it agrees with itself.
   Result<> settle(std::uint64_t address);
-  Result<std::optional<HeaderCandidate>> find_again(std::uint64_t address);
+  // Whether a candidate is there now.
+  Result<bool> is_live(std::uint64_t address);
   void accept(const DecodedMap &map);
 
   AddressSpace &space_;
@@ -136,37 +137,40 @@ CensusTaker::changed(std::span<const HeaderCandidate> candidates) {
   return result;
 }
 
-Result<std::optional<HeaderCandidate>> CensusTaker::find_again(std::uint64_t address) {
+Result<bool> CensusTaker::is_live(std::uint64_t address) {
   TRY(spans_.refresh(space_, address));
   auto span = spans_.find_span(address);
   if (!span || spans_.span_class(*span) != finder_.shape().span_class)
-    return std::nullopt;
-  for (const HeaderCandidate &candidate : TRY(finder_.find({&*span, 1})))
-    if (candidate.address == address)
-      return candidate;
-  return std::nullopt;
+    return false;
+  return std::ranges::any_of(TRY(finder_.find({&*span, 1})), [&](const HeaderCandidate &candidate) {
+    return candidate.address == address;
+  });
 }
 
 Result<> CensusTaker::settle(std::uint64_t address) {
   std::vector<std::uint64_t> digests; // of each attempt
   for (unsigned attempt = 0; attempt < options_.tries_max; ++attempt) {
-    auto candidate = TRY(find_again(address));
-    if (!candidate) {
+    HeaderCandidate candidate{.address = address};
+    auto header = std::span{candidate.bytes}.first(layout_.header_size);
+    MemoryRead read{{address}, header};
+    TRY(space_.read({&read, 1}));
+    reader_.set_live(true);
+    reader_.add_to_digest(header);
+    DecodedMap map = std::move(TRY(decode({&candidate, 1}, attempt)).front());
+    // What it costs to ask the runtime again is spent when something depends on it.
+    bool is_map = read.is_read && map.outcome == DecodeOutcome::map;
+    if ((is_map || attempt > map.choice_count) && !TRY(is_live(address))) {
       ++census_.counts.gone_count;
       return {};
     }
-    reader_.set_live(true);
-    reader_.add_to_digest(candidate->bytes);
-    std::vector<DecodedMap> map = TRY(decode({&*candidate, 1}, attempt));
-    if (map[0].outcome == DecodeOutcome::map) {
-      accept(map[0]);
+    if (is_map) {
+      accept(map);
       return {};
     }
     // All that was read is as it was at the last attempt of this kind, and contradicts itself:
     // this is no map.
     digests.push_back(reader_.digest());
-    if (attempt >= map[0].choice_count &&
-        digests[attempt] == digests[attempt - map[0].choice_count]) {
+    if (attempt >= map.choice_count && digests[attempt] == digests[attempt - map.choice_count]) {
       ++census_.counts.rejected_count;
       return {};
     }

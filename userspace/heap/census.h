@@ -24,7 +24,7 @@ enum class CensusLevel {
 struct CensusOptions {
   CensusLevel level = CensusLevel::maps;
   // Maps that are decoded together: more read fewer pages twice, fewer take less memory.
-  std::uint32_t maps_at_once = 1 << 17;
+  std::uint32_t maps_at_once = 1 << 15;
   unsigned tries_max = 20; // of a map that contradicts itself, since it may be changing
 };
 

@@ -7,6 +7,7 @@
 
 #include "heap/bulk_read.h"
 #include "heap/classic_buckets.h"
+#include "heap/classic_map.h"
 #include "heap/group_size.h"
 
 namespace mapscope {
@@ -15,9 +16,7 @@ namespace {
 constexpr std::uint64_t kCountMax = std::uint64_t{1} << 40; // of anything in one process
 constexpr std::uint8_t kLogBucketsMax = 36;
 constexpr std::uint8_t kFlagsMax = 15, kSameSizeGrow = 8;
-constexpr std::uint8_t kExactOverflowLogMax = 15; // above, noverflow is an estimate
-constexpr std::uint8_t kSpareBucketsLogMin = 4;   // makeBucketArray makes spare ones from here on
-constexpr std::uint32_t kPieceBytes = 1 << 18;    // of a large array, at once
+constexpr std::uint32_t kPieceBytes = 1 << 18; // of a large array, at once
 
 enum class Part : std::uint32_t {
   first,
@@ -29,51 +28,6 @@ enum class Part : std::uint32_t {
   extra,
   overflow_list
 };
-
-struct BucketArray {
-  std::uint64_t address = 0;
-  HeapObject object;
-  std::uint64_t bucket_count = 0; // without spare ones
-  std::uint64_t spare_count = 0;
-
-  // Spare buckets fill what rounding up leaves of the array.
-  BucketArray with_spare(std::uint8_t b, std::uint32_t bucket_bytes) const {
-    BucketArray array = *this;
-    if (b >= kSpareBucketsLogMin)
-      array.spare_count = object.data_bytes() / bucket_bytes - bucket_count;
-    return array;
-  }
-
-  // Whether a spare bucket is at that address.
-  bool has_spare(std::uint64_t at, std::uint32_t bucket_bytes) const {
-    std::uint64_t spare = at - address - bucket_count * bucket_bytes;
-    return spare < spare_count * bucket_bytes && spare % bucket_bytes == 0;
-  }
-};
-
-struct ClassicMap {
-  DecodedMap result;
-  std::uint64_t extra = 0;
-  BucketArray buckets, old;
-  std::uint64_t live_count = 0;
-  std::uint64_t overflow_count = 0, old_overflow_count = 0; // links followed
-  std::uint32_t bucket_bytes = 0;
-  std::uint16_t noverflow = 0;
-  std::uint8_t b = 0;
-
-  bool is_pending() const { return result.outcome == DecodeOutcome::pending; }
-  bool is_overflow_exact() const { return b <= kExactOverflowLogMax; }
-  // More links than these are a cycle or no chains at all.
-  std::uint64_t overflow_count_max() const {
-    return is_overflow_exact() ? noverflow : buckets.bucket_count;
-  }
-};
-
-// Buckets that makeBucketArray asks the heap for; it then uses what rounding up leaves.
-std::uint64_t wanted_buckets(std::uint8_t b) {
-  std::uint64_t count = std::uint64_t{1} << b;
-  return b < kSpareBucketsLogMin ? count : count + (count >> kSpareBucketsLogMin);
-}
 
 class ClassicBatch {
 public:
@@ -106,9 +60,16 @@ private:
   bool parse_header(const HeaderCandidate &candidate, ClassicMap &map) const;
   Result<> start(const HeaderCandidate &candidate, std::uint32_t index);
   Result<> take(const ObjectRequest &request, std::span<const std::byte> bytes);
-  Result<> choose_bucket_size(std::uint32_t index, std::span<const std::byte> bytes);
-  Result<std::vector<std::uint32_t>> fitting_sizes(const ClassicMap &map,
-                                                   std::span<const std::byte> bytes);
+  // The first piece of the array of buckets, which has to tell how large these are.
+  Result<> take_first(std::uint32_t index, std::span<const std::byte> bytes);
+  // Of the sizes that fit, the one that `wanted` others are smaller than.
+  struct SizeChoice {
+    std::uint32_t bucket_bytes = 0; // 0: there are not so many
+    unsigned fitting_count = 0;
+    BucketTotals totals;
+  };
+  Result<SizeChoice> choose_size(const ClassicMap &map, std::span<const std::byte> bytes,
+                                 unsigned wanted);
   Result<bool> has_overflow_buckets(const ClassicMap &map, std::span<const std::byte> bytes,
                                     std::uint32_t bucket_bytes);
   Result<> start_old_and_extra(std::uint32_t index);
@@ -202,7 +163,7 @@ Result<> ClassicBatch::take(const ObjectRequest &request, std::span<const std::b
   auto part = static_cast<Part>(request.tag);
   switch (part) {
   case Part::first:
-    return choose_bucket_size(request.map, bytes);
+    return take_first(request.map, bytes);
   case Part::extra:
     return take_extra(request.map, bytes);
   case Part::overflow_list:
@@ -231,37 +192,47 @@ Result<bool> ClassicBatch::has_overflow_buckets(const ClassicMap &map,
   return true;
 }
 
-Result<std::vector<std::uint32_t>> ClassicBatch::fitting_sizes(const ClassicMap &map,
-                                                               std::span<const std::byte> bytes) {
+Result<ClassicBatch::SizeChoice> ClassicBatch::choose_size(const ClassicMap &map,
+                                                           std::span<const std::byte> bytes,
+                                                           unsigned wanted) {
   BucketExpectation expected{
       .overflow_max = map.overflow_count_max(),
       .live_max = map.result.sample.len,
       .has_all = map.old.address == 0,
   };
-  std::vector<std::uint32_t> fitting;
+  SizeChoice choice;
   auto sizes = possible_group_sizes(map.buckets.object, wanted_buckets(map.b));
-  for (std::uint32_t size = sizes.first; size <= sizes.last; size += 8)
-    if (could_be_buckets(bytes, size, map.buckets.bucket_count, expected) &&
-        TRY(has_overflow_buckets(map, bytes, size)))
-      fitting.push_back(size);
-  return fitting;
+  for (std::uint32_t size = sizes.first; size <= sizes.last; size += 8) {
+    auto totals = read_as_buckets(bytes, size, map.buckets.bucket_count, expected);
+    if (!totals || (totals->overflow_count != 0 && !TRY(has_overflow_buckets(map, bytes, size))))
+      continue;
+    if (choice.fitting_count++ == wanted) {
+      choice.bucket_bytes = size;
+      choice.totals = *totals;
+    }
+  }
+  return choice;
 }
 
-Result<> ClassicBatch::choose_bucket_size(std::uint32_t index, std::span<const std::byte> bytes) {
+Result<> ClassicBatch::take_first(std::uint32_t index, std::span<const std::byte> bytes) {
   ClassicMap &map = maps_[index];
-  std::uint64_t count = map.buckets.bucket_count;
-  std::vector<std::uint32_t> fitting = TRY(fitting_sizes(map, bytes));
-  if (fitting.empty()) {
+  SizeChoice choice = TRY(choose_size(map, bytes, options_.attempt));
+  if (choice.fitting_count != 0 && choice.bucket_bytes == 0)
+    choice = TRY(choose_size(map, bytes, options_.attempt % choice.fitting_count));
+  if (choice.bucket_bytes == 0) {
     map.result.contradict();
     return {};
   }
-  map.bucket_bytes = fitting[options_.attempt % fitting.size()];
-  map.result.choice_count = static_cast<unsigned>(fitting.size());
-  if (fitting.size() == 1)
+  map.bucket_bytes = choice.bucket_bytes;
+  map.result.choice_count = choice.fitting_count;
+  if (choice.fitting_count == 1)
     map.result.sample.group_bytes = map.bucket_bytes;
   map.buckets = map.buckets.with_spare(map.b, map.bucket_bytes);
-  std::uint64_t here = std::min<std::uint64_t>(bytes.size() / map.bucket_bytes, count);
-  TRY(take_buckets(index, bytes.first(here * map.bucket_bytes), Part::buckets));
+  std::uint64_t here = choice.totals.bucket_count;
+  if (choice.totals.overflow_count == 0)
+    map.live_count += choice.totals.live_count; // nothing to follow
+  else
+    TRY(take_buckets(index, bytes.first(here * map.bucket_bytes), Part::buckets));
   ask_pieces(index, map.buckets, here, Part::buckets);
   return start_old_and_extra(index);
 }

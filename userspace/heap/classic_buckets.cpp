@@ -1,49 +1,57 @@
 // The states of a cell and their order. Go source: runtime/map.go, the constants from emptyRest on.
 #include "heap/classic_buckets.h"
 
+#include <algorithm>
+
 #include "heap/bulk_read.h"
 
 namespace mapscope {
 namespace {
 
-constexpr std::uint8_t kEmptyRest = 0; // and all cells behind it, too
-constexpr std::uint8_t kEvacuatedX = 2, kEvacuatedEmpty = 4;
-constexpr std::uint8_t kMinTopHash = 5; // the first of a live cell
+// emptyRest (0): and all cells behind it, too; emptyOne (1); evacuatedX, evacuatedY and
+// evacuatedEmpty (2 to 4); from minTopHash (5) on the cell is live.
+constexpr std::uint8_t kEmptyOne = 1, kEvacuatedX = 2, kMinTopHash = 5;
+
+constexpr std::uint64_t kEachByte = 0x0101010101010101, kTopBits = 0x80 * kEachByte;
+
+// The top bit of each byte that is at least `least`, which is at most 0x80.
+std::uint64_t at_least(std::uint64_t word, std::uint64_t least) {
+  return (((word & ~kTopBits) + (0x80 - least) * kEachByte) | word) & kTopBits;
+}
 
 } // namespace
 
+// All eight cells at once, since this is done for every bucket of a process.
 BucketCells look_at_bucket(std::uint64_t tophash) {
-  if (tophash == 0)
-    return {.is_valid = true};
-  auto is_moved = [](std::uint8_t cell) { return cell >= kEvacuatedX && cell <= kEvacuatedEmpty; };
-  BucketCells cells{.is_evacuated = is_moved(static_cast<std::uint8_t>(tophash & 0xff)),
-                    .is_valid = true};
-  bool is_rest = false;
-  for (int i = 0; i < 8; ++i) {
-    auto cell = static_cast<std::uint8_t>(tophash >> (8 * i) & 0xff);
-    if ((is_rest && cell != kEmptyRest) || is_moved(cell) != cells.is_evacuated)
-      cells.is_valid = false;
-    is_rest |= cell == kEmptyRest;
-    cells.live_count += cell >= kMinTopHash;
-  }
-  return cells;
+  std::uint64_t used = at_least(tophash, kEmptyOne);
+  std::uint64_t live = at_least(tophash, kMinTopHash);
+  std::uint64_t moved = at_least(tophash, kEvacuatedX) & ~live;
+  std::uint64_t used_bytes = (used >> 7) * 0xff;
+  bool rest_is_last = (used_bytes & (used_bytes + 1)) == 0; // no used cell above an empty rest
+  return {.live_count = static_cast<unsigned>((live >> 7) * kEachByte >> 56),
+          .is_evacuated = moved != 0,
+          .is_valid = rest_is_last && (moved == 0 || moved == kTopBits)};
 }
 
-bool could_be_buckets(std::span<const std::byte> bytes, std::uint32_t bucket_bytes,
-                      std::uint64_t bucket_count, const BucketExpectation &expected) {
-  std::uint64_t live = 0, overflow = 0, bucket = 0;
-  for (std::uint64_t at = 0; bucket < bucket_count && at + bucket_bytes <= bytes.size();
-       ++bucket, at += bucket_bytes) {
-    BucketCells cells = look_at_bucket(load<std::uint64_t>(bytes, at));
-    auto pointer = load<std::uint64_t>(bytes, at + bucket_bytes - 8);
-    live += cells.live_count;
-    overflow += pointer != 0;
+std::optional<BucketTotals> read_as_buckets(std::span<const std::byte> bytes,
+                                            std::uint32_t bucket_bytes, std::uint64_t bucket_count,
+                                            const BucketExpectation &expected) {
+  BucketTotals totals{.bucket_count =
+                          std::min<std::uint64_t>(bytes.size() / bucket_bytes, bucket_count)};
+  for (std::uint64_t bucket = 0; bucket < totals.bucket_count; ++bucket) {
+    BucketCells cells = look_at_bucket(load<std::uint64_t>(bytes, bucket * bucket_bytes));
+    auto pointer = load<std::uint64_t>(bytes, (bucket + 1) * bucket_bytes - 8);
+    totals.live_count += cells.live_count;
+    totals.overflow_count += pointer != 0;
     if (!cells.is_valid || cells.is_evacuated || pointer % 8 != 0 || pointer >> 47 != 0 ||
-        overflow > expected.overflow_max || live > expected.live_max)
-      return false;
+        totals.overflow_count > expected.overflow_max || totals.live_count > expected.live_max)
+      return std::nullopt;
   }
-  bool is_complete = bucket == bucket_count && expected.has_all && overflow == 0;
-  return bucket > 0 && (!is_complete || live == expected.live_max);
+  bool is_complete =
+      totals.bucket_count == bucket_count && expected.has_all && totals.overflow_count == 0;
+  if (totals.bucket_count == 0 || (is_complete && totals.live_count != expected.live_max))
+    return std::nullopt;
+  return totals;
 }
 
 } // namespace mapscope

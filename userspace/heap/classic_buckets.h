@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace mapscope {
@@ -24,9 +25,16 @@ struct BucketExpectation {
   bool has_all = false;           // entries are nowhere but here and in overflow buckets
 };
 
-// Whether these bytes could begin an array of `bucket_count` buckets of that size, as far as they
-// go, of which none is evacuated.
-bool could_be_buckets(std::span<const std::byte> bytes, std::uint32_t bucket_bytes,
-                      std::uint64_t bucket_count, const BucketExpectation &expected);
+struct BucketTotals {
+  std::uint64_t bucket_count = 0; // that the bytes hold whole
+  std::uint64_t live_count = 0;
+  std::uint64_t overflow_count = 0; // overflow pointers that are not nil
+};
+
+// What an array of `bucket_count` buckets of that size holds, as far as these bytes go; nothing
+// where they cannot be such buckets. None is evacuated.
+std::optional<BucketTotals> read_as_buckets(std::span<const std::byte> bytes,
+                                            std::uint32_t bucket_bytes, std::uint64_t bucket_count,
+                                            const BucketExpectation &expected);
 
 } // namespace mapscope

@@ -39,6 +39,7 @@ HeaderShape HeaderShape::of(const HeapLayout &layout) {
 
 Result<std::vector<HeaderCandidate>> HeaderFinder::find(std::span<const std::uint32_t> spans) {
   std::vector<HeaderCandidate> found;
+  found.reserve(spans.size() * (kGoPageBytes / shape_.slot_bytes));
   std::vector<std::uint32_t> todo{spans.begin(), spans.end()};
   for (int round_count = 1; !todo.empty(); ++round_count) {
     Round round = TRY(read_round(todo));

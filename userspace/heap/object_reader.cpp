@@ -8,8 +8,9 @@
 namespace mapscope {
 namespace {
 
-constexpr std::uint64_t kBatchBytes = 1 << 21;
-constexpr std::size_t kBatchReads = 1 << 12;
+constexpr std::uint64_t kBatchBytes = 1
+                                      << 18; // stays in the second level cache until it is visited
+constexpr std::size_t kBatchReads = 1 << 10;
 // From so many objects of a page on, the page is read whole: between 3 and 6 made no difference,
 // 12 was slower.
 constexpr std::size_t kWholePageCount = 3;

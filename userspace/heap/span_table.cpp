@@ -90,8 +90,13 @@ Result<SpanTable> SpanTable::read(AddressSpace &space, const HeapRoot &root,
 }
 
 void SpanTable::add(const SpanFields &span) {
-  Arena *arena = make_arena(HeapRoot::arena_index(layout_.machine, span.start));
-  if (arena == nullptr || span.npages >> 32 != 0) {
+  // Of a large object nothing but its first page is ever looked up: what a map points to is the
+  // start of an object.
+  bool is_large = span.span_class.size_class() == 0;
+  std::uint64_t last = span.start + ((is_large ? 1 : span.npages) - 1) * kGoPageBytes;
+  // Neighbouring arenas are one to the runtime, so a span may begin in one and end in the next.
+  if (span.npages >> 32 != 0 || !make_arena(HeapRoot::arena_index(layout_.machine, span.start)) ||
+      !make_arena(HeapRoot::arena_index(layout_.machine, last))) {
     ++left_out_count_;
     return;
   }
@@ -100,20 +105,18 @@ void SpanTable::add(const SpanFields &span) {
   npages_.push_back(static_cast<std::uint32_t>(span.npages));
   nelems_.push_back(static_cast<std::uint16_t>(span.nelems));
   class_.push_back(span.span_class);
-  // Addresses beyond the first arena of a large object are never looked up: all that a map
-  // points to is the start of an object.
-  std::uint64_t page = span.start / kGoPageBytes % kArenaPages;
-  std::fill_n(arena->pages.begin() + static_cast<std::ptrdiff_t>(page),
-              std::min(span.npages, kArenaPages - page), static_cast<std::uint32_t>(start_.size()));
+  for (std::uint64_t page = span.start; page <= last; page += kGoPageBytes)
+    *page_entry(page) = static_cast<std::uint32_t>(start_.size());
 }
 
-SpanTable::Arena *SpanTable::make_arena(std::uint64_t index) {
+bool SpanTable::make_arena(std::uint64_t index) {
   auto arena = std::ranges::lower_bound(arenas_, index, {}, &Arena::index);
   if (arena != arenas_.end() && arena->index == index)
-    return &*arena;
+    return true;
   if (arenas_.size() >= kArenasMax)
-    return nullptr;
-  return &*arenas_.insert(arena, {index, 0, ArenaPages(kArenaPages)});
+    return false;
+  arenas_.insert(arena, {index, 0, ArenaPages(kArenaPages)});
+  return true;
 }
 
 std::uint32_t *SpanTable::page_entry(std::uint64_t address) {

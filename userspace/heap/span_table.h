@@ -111,7 +111,7 @@ private:
   };
 
   void add(const SpanFields &span);
-  Arena *make_arena(std::uint64_t index); // null: too many
+  bool make_arena(std::uint64_t index); // false: there are too many
   std::uint32_t *page_entry(std::uint64_t address);
   const std::uint32_t *page_entry(std::uint64_t address) const {
     return const_cast<SpanTable *>(this)->page_entry(address);

@@ -51,7 +51,9 @@ struct ControlCounts {
 };
 
 ControlCounts &operator+=(ControlCounts &counts, std::uint64_t word) {
-  counts.full += static_cast<std::uint32_t>(std::popcount(~word & kFullMask));
+  // Adds up the eight bits without an instruction that not every processor has.
+  std::uint64_t full = (~word & kFullMask) >> 7;
+  counts.full += static_cast<std::uint32_t>(full * 0x0101010101010101 >> 56);
   // Mostly the rest is empty (0x80); then nothing has to be looked at byte by byte.
   std::uint64_t low_bits_of_others = ((word & kFullMask) >> 7) * 0x7f;
   if ((word & low_bits_of_others) == 0)

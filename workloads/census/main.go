@@ -4,9 +4,10 @@
 //
 //	map ADDRESS len slots tombstones
 //	noise ADDRESS class
-//	hot ADDRESS          changed all the time by -mutate goroutines
 //	bytes COUNT          what the maps added to HeapAlloc
 //	ready                then it waits for the end of standard input
+//
+// With -silent it prints the last line only.
 package main
 
 import (
@@ -154,7 +155,9 @@ func main() {
 	out := bufio.NewWriterSize(os.Stdout, 1<<16)
 	bytes := makeMaps(n)
 	makeNoise(noiseCount)
-	print(out, bytes)
+	if !truth.Switch("silent") {
+		print(out, bytes)
+	}
 	if mutators > 0 {
 		debug.SetGCPercent(100)
 	}

@@ -42,13 +42,13 @@ TEST(ClassicBucketsTest, AWrongSizeShowsInTheSecondBucket) {
                                       tophash({7, 8, 0, 0, 0, 0, 0, 0}), 78, 79,     1, 0};
   auto bytes = std::as_bytes(std::span{words});
   BucketExpectation expected{.overflow_max = 0, .live_max = 3, .has_all = true};
-  EXPECT_TRUE(could_be_buckets(bytes, 40, 2, expected));
-  EXPECT_FALSE(could_be_buckets(bytes, 32, 2, expected));
-  EXPECT_FALSE(could_be_buckets(bytes, 48, 2, expected)) << "only one bucket of 48 bytes fits";
+  EXPECT_TRUE(read_as_buckets(bytes, 40, 2, expected));
+  EXPECT_FALSE(read_as_buckets(bytes, 32, 2, expected));
+  EXPECT_FALSE(read_as_buckets(bytes, 48, 2, expected)) << "only one bucket of 48 bytes fits";
   expected.live_max = 4;
-  EXPECT_FALSE(could_be_buckets(bytes, 40, 2, expected)) << "an entry is missing";
+  EXPECT_FALSE(read_as_buckets(bytes, 40, 2, expected)) << "an entry is missing";
   expected.has_all = false;
-  EXPECT_TRUE(could_be_buckets(bytes, 40, 2, expected)) << "it may be in an old bucket";
+  EXPECT_TRUE(read_as_buckets(bytes, 40, 2, expected)) << "it may be in an old bucket";
 }
 
 } // namespace
