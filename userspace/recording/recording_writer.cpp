@@ -16,19 +16,13 @@ constexpr std::uint64_t kFlushInterval_ns = 1'000'000'000;
 
 } // namespace
 
-Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(Fd file, std::string path,
-                                                                 Clock clock) {
+Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(Fd file, std::string path) {
   auto chunks = TRY_WHILE(ChunkWriter::create(std::move(file)), "recording to {}", path);
-  return std::unique_ptr<RecordingWriter>{
-      new RecordingWriter{std::move(chunks), std::move(path), std::move(clock)}};
+  return std::unique_ptr<RecordingWriter>{new RecordingWriter{std::move(chunks), std::move(path)}};
 }
 
-RecordingWriter::RecordingWriter(ChunkWriter chunks, std::string path, Clock clock)
-    : chunks_(std::move(chunks)), path_(std::move(path)), clock_(std::move(clock)) {}
-
-RecordingWriter::Clock RecordingWriter::monotonic_clock() {
-  return [] { return now_ns(); };
-}
+RecordingWriter::RecordingWriter(ChunkWriter chunks, std::string path)
+    : chunks_(std::move(chunks)), path_(std::move(path)) {}
 
 RecordingWriter::~RecordingWriter() { (void)close(); }
 
@@ -48,7 +42,7 @@ Result<> RecordingWriter::close() {
   if (!is_closed_) {
     is_closed_ = true;
     add_answers();
-    chunks_.flush();
+    flush(now_ns());
     if (pending_->is_full)
       note({Errc::unsupported,
             fmt::format("more than {} names were asked for, and the later ones were not kept",
@@ -65,7 +59,7 @@ Result<> RecordingWriter::close() {
 
 void RecordingWriter::start(const RunStart &start) {
   add(ItemKind::start, start);
-  flush(); // on its own: nothing can be replayed without it
+  flush(now_ns()); // on its own: nothing can be replayed without it
 }
 
 // The numbers of its facts and names go in front of it; 0: it has none.
@@ -82,14 +76,14 @@ void RecordingWriter::record(std::span<const std::byte> record) {
     ++unkept_record_count_;
     return;
   }
-  chunks_.add_record(record);
+  chunks_.add(ItemKind::record, record);
 }
 
 void RecordingWriter::drained() {
   add_answers();
   add_bytes(ItemKind::drained, {});
-  if (clock_() - flushed_ns_ >= kFlushInterval_ns)
-    flush();
+  if (const std::uint64_t now = now_ns(); now - flushed_ns_ >= kFlushInterval_ns)
+    flush(now);
 }
 
 void RecordingWriter::goroutines(const GoroutineSnapshot &snapshot) {
@@ -170,8 +164,8 @@ std::uint64_t RecordingWriter::number_of(const std::shared_ptr<BinaryNames> &nam
   return ++names_count_; // nobody listens to them: a replay has no answers
 }
 
-void RecordingWriter::flush() {
-  flushed_ns_ = clock_();
+void RecordingWriter::flush(std::uint64_t now_ns) {
+  flushed_ns_ = now_ns;
   chunks_.flush();
 }
 
