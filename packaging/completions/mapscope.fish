@@ -32,7 +32,7 @@ complete -c mapscope -n "__fish_seen_subcommand_from trace record" -l exact -d "
 # What to tell of it, and how.
 set -l telling "__fish_seen_subcommand_from trace replay"
 complete -c mapscope -n $telling -l only -x -a "created grown split rehashed cleared cloned heap large memory file misuse process" -d "Only these kinds"
-complete -c mapscope -n $telling -l min-bytes -x -a "64k 1m" -d "Only what asks for so many bytes"
+complete -c mapscope -n $telling -l min-bytes -x -a "64KiB 1MiB" -d "Only what asks for so many bytes"
 complete -c mapscope -n $telling -l map -x -d "Only the map at this address"
 complete -c mapscope -n $telling -l type -x -d "Only maps of this type"
 complete -c mapscope -n $telling -l site -x -d "Only what this function or FILE:LINE does"

@@ -39,7 +39,7 @@ bool is_probed(const Rule &rule, const ProbeChoice &choice, const BinaryFacts &f
   if (choice.only && !choice.only->test(rule.operation))
     return false;
   if (choice.depth != Depth::light)
-    return rule.from <= std::max(choice.depth, choice.only ? Depth::full : Depth::light);
+    return rule.from <= choice.depth;
   // The rarest growth there is: tables past 1024 slots where the compiler left the function
   // in place, all doublings where it did not.
   bool has_split = facts.operations.contains(MAP_OPERATION_TABLE_SPLIT);

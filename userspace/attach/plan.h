@@ -42,8 +42,7 @@ struct ProbeChoice {
   bool windows = true; // probes open windows; never at Depth::light, always at Depth::exact
   bool heap_requests = true;
   bool misuse = false; // the runtime's reports of concurrent use and of writes to a nil map
-  // These operations and no others, up to Depth::full whatever the depth is. Absent: as the
-  // depth says. Indexed by map_operation.
+  // Of those that the depth says, only these. Indexed by map_operation.
   std::optional<std::bitset<MAP_OPERATION_COUNT>> only;
 
   bool opens_windows() const { return depth == Depth::exact || (windows && depth != Depth::light); }

@@ -1,6 +1,7 @@
 // `mapscope trace`: its options, and which probes they ask for.
 #include "commands/trace.h"
 
+#include <algorithm>
 #include <bitset>
 #include <initializer_list>
 #include <memory>
@@ -79,6 +80,11 @@ std::optional<std::bitset<MAP_OPERATION_COUNT>> operations_for(const TraceFilter
 // Only what is wanted is probed and sent, as far as the kernel side can tell.
 void narrow(const TraceFilter &filter, WatchOptions &watch) {
   watch.probes.only = operations_for(filter);
+  // By default these are not looked at; who names them wants them.
+  bool names_dear_kinds =
+      filter.wants(TraceKind::map_cleared) || filter.wants(TraceKind::map_rehashed);
+  if (watch.probes.only && names_dear_kinds)
+    watch.probes.depth = std::max(watch.probes.depth, Depth::full);
   watch.probes.heap_requests =
       filter.wants(TraceKind::heap_grown) || filter.wants(TraceKind::large_allocation);
   watch.probes.misuse = filter.wants(TraceKind::map_misuse);

@@ -18,11 +18,11 @@ constexpr std::size_t kSearchWindowBytes = 64 << 10;
 // which `left` bytes are left from there on.
 std::optional<ChunkHeader> sound_header(std::span<const std::byte> bytes, std::uint64_t left) {
   const auto header = ByteReader{bytes}.read<ChunkHeader>();
-  const bool is_sound = header && header->mark == kChunkMark &&
-                        header->header_crc == header_crc_of(*header) &&
-                        header->plain_bytes <= kChunkPlainMax &&
-                        header->stored_bytes <= ZSTD_COMPRESSBOUND(kChunkPlainMax) &&
-                        header->stored_bytes <= left - sizeof(ChunkHeader);
+  const bool is_sound =
+      header && header->mark == kChunkMark && header->header_crc == header_crc_of(*header) &&
+      header->plain_bytes <= kChunkPlainMax && header->item_bytes <= header->plain_bytes &&
+      header->stored_bytes <= ZSTD_COMPRESSBOUND(kChunkPlainMax) &&
+      header->stored_bytes <= left - sizeof(ChunkHeader);
   return is_sound ? std::optional{*header} : std::nullopt;
 }
 
@@ -74,7 +74,11 @@ Result<ChunkReader::Step> ChunkReader::next() {
       unsound_from_ = unsound_from_.value_or(begin);
       continue;
     }
-    Step step{.gap = gap_before(header->number), .number = header->number, .items = plain_};
+    const auto plain = std::span<const std::byte>{plain_};
+    Step step{.gap = gap_before(header->number),
+              .number = header->number,
+              .items = plain.first(header->item_bytes),
+              .words = plain.subspan(header->item_bytes)};
     unsound_from_.reset();
     expected_ = header->number + 1;
     return step;

@@ -30,9 +30,10 @@ public:
     std::string gap; // what could not be read in front of it; empty: nothing
     std::uint32_t number = 0;
     std::optional<std::span<const std::byte>> items; // absent: the end of the file
+    std::span<const std::byte> words;                // of the records among them
   };
 
-  // The items stay until the next call. Errors: the file can't be read.
+  // Items and words stay until the next call. Errors: the file can't be read.
   Result<Step> next();
 
 private:

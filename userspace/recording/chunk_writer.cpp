@@ -12,7 +12,7 @@ namespace {
 
 // Full chunks follow each other when the tracer is busiest, so their level is the fastest that
 // still finds what records repeat; a chunk that time closes may take its time.
-constexpr int kFastLevel = 1;
+constexpr int kFastLevel = -1;
 constexpr int kThoroughLevel = 9;
 
 constexpr std::size_t kItemHeadBytesMax = 1 + 10;
@@ -30,38 +30,61 @@ Result<ChunkWriter> ChunkWriter::create(Fd file) {
 ChunkWriter::ChunkWriter(Fd file) : file_(std::move(file)), compressor_(ZSTD_createCCtx()) {
   if (!compressor_)
     throw std::bad_alloc{};
-  plain_.reserve(kChunkBytes + kItemHeadBytesMax);
+  items_.reserve(kChunkBytes);
+  words_.reserve(kChunkBytes);
 }
 
 void ChunkWriter::add(ItemKind kind, std::span<const std::byte> body) {
   if (!status_) [[unlikely]]
     return;
-  if (plain_.size() + body.size() > kChunkBytes - kItemHeadBytesMax) [[unlikely]]
+  begin_item(kind, body.size());
+  items_.insert(items_.end(), body.begin(), body.end());
+}
+
+void ChunkWriter::add_record(std::span<const std::byte> record) {
+  if (!RecordEncoder::can_encode(record)) [[unlikely]]
+    return add(ItemKind::record, record);
+  if (!status_) [[unlikely]]
+    return;
+  const std::size_t word_bytes = RecordEncoder::word_bytes_max(record);
+  begin_item(ItemKind::coded_record, RecordEncoder::control_bytes(record), word_bytes);
+  records_.encode(record, items_, words_);
+}
+
+// In a new chunk, if this one has no room for it.
+void ChunkWriter::begin_item(ItemKind kind, std::size_t body_bytes, std::size_t word_bytes) {
+  const std::size_t needed_bytes = kItemHeadBytesMax + body_bytes + word_bytes;
+  if (items_.size() + words_.size() + needed_bytes > kChunkBytes) [[unlikely]]
     close_chunk(kFastLevel);
-  plain_.push_back(static_cast<std::byte>(kind));
-  append_uvarint(plain_, body.size());
-  plain_.insert(plain_.end(), body.begin(), body.end());
+  items_.push_back(static_cast<std::byte>(kind));
+  append_uvarint(items_, body_bytes);
 }
 
 void ChunkWriter::flush() { close_chunk(kThoroughLevel); }
 
 void ChunkWriter::close_chunk(int level) {
-  if (!plain_.empty() && status_)
+  if (!items_.empty() && status_)
     status_ = write_chunk(level);
-  plain_.clear();
+  items_.clear();
+  words_.clear();
+  records_.reset();
 }
 
 Result<> ChunkWriter::write_chunk(int level) {
-  stored_.resize(sizeof(ChunkHeader) + ZSTD_compressBound(plain_.size()));
+  const std::size_t item_bytes = items_.size();
+  Bytes &plain = items_;
+  plain.insert(plain.end(), words_.begin(), words_.end());
+  stored_.resize(sizeof(ChunkHeader) + ZSTD_compressBound(plain.size()));
   const auto room = std::span{stored_}.subspan(sizeof(ChunkHeader));
   const std::size_t size_bytes = ZSTD_compressCCtx(compressor_.get(), room.data(), room.size(),
-                                                   plain_.data(), plain_.size(), level);
+                                                   plain.data(), plain.size(), level);
   if (ZSTD_isError(size_bytes))
     return fail(Errc::system, "zstd: {}", ZSTD_getErrorName(size_bytes));
   ChunkHeader header;
   header.number = number_++;
   header.stored_bytes = static_cast<std::uint32_t>(size_bytes);
-  header.plain_bytes = static_cast<std::uint32_t>(plain_.size());
+  header.plain_bytes = static_cast<std::uint32_t>(plain.size());
+  header.item_bytes = static_cast<std::uint32_t>(item_bytes);
   header.payload_crc = crc_of(room.first(size_bytes));
   header.header_crc = header_crc_of(header);
   std::memcpy(stored_.data(), &header, sizeof(header));

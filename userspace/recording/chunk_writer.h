@@ -10,6 +10,7 @@
 #include "base/handle.h"
 #include "recording/archive.h"
 #include "recording/format.h"
+#include "recording/record_coder.h"
 
 namespace mapscope {
 
@@ -22,6 +23,9 @@ public:
   // kItemBytesMax at most. After a failure nothing is kept any more, see status().
   void add(ItemKind kind, std::span<const std::byte> body);
 
+  // A record, in whichever way it is shorter.
+  void add_record(std::span<const std::byte> record);
+
   // Closes the chunk, so that what was added is in the file. Compresses harder than full chunks
   // are: what is closed before it is full came slowly.
   void flush();
@@ -31,12 +35,15 @@ public:
 
 private:
   explicit ChunkWriter(Fd file);
+  void begin_item(ItemKind kind, std::size_t body_bytes, std::size_t word_bytes = 0);
   void close_chunk(int level);
   Result<> write_chunk(int level);
 
   Fd file_;
   Handle<ZSTD_CCtx, ZSTD_freeCCtx> compressor_;
-  Bytes plain_;
+  RecordEncoder records_;
+  Bytes items_;
+  Bytes words_;  // of the records among them
   Bytes stored_; // with room for the header in front
   std::uint32_t number_ = 0;
   Result<> status_;

@@ -40,16 +40,18 @@ static_assert(sizeof(FileHeader) == 20);
 
 inline constexpr std::uint32_t kChunkMark = 0x4b4e4843; // "CHNK"
 
-// In front of each chunk: `stored_bytes` of zstd, one frame, that hold `plain_bytes` of items.
+// In front of each chunk: `stored_bytes` of zstd, one frame, that hold `plain_bytes`: items, and
+// behind them the words of the records among them (record_coder.h).
 struct ChunkHeader {
   std::uint32_t mark = kChunkMark;
   std::uint32_t number = 0; // from 0 on, in the order of the file
   std::uint32_t stored_bytes = 0;
   std::uint32_t plain_bytes = 0;
+  std::uint32_t item_bytes = 0;  // of the plain bytes
   std::uint32_t payload_crc = 0; // of the stored bytes
   std::uint32_t header_crc = 0;  // of the bytes before it
 };
-static_assert(sizeof(ChunkHeader) == 24);
+static_assert(sizeof(ChunkHeader) == 28);
 
 // Of either header: that of all its bytes but the last four.
 template <typename Header>
@@ -64,16 +66,17 @@ enum class ItemKind : std::uint8_t {
   start = 1,
   binary = 2, // facts of an executable
   target_start = 3,
-  record = 4,
-  names = 5, // answers about an executable
+  record = 4, // as it was
+  names = 5,  // answers about an executable
   drained = 6,
   goroutines = 7,
   remark = 8,
   target_end = 9,
   end = 10,
+  coded_record = 11, // as what differs from the last one of its kind, see record_coder.h
 };
 
-// A chunk is closed when it has so many bytes of items.
+// A chunk is closed when it has so many plain bytes.
 inline constexpr std::size_t kChunkBytes = 256 << 10;
 inline constexpr std::size_t kItemBytesMax = 32 << 20;
 inline constexpr std::size_t kChunkPlainMax = kItemBytesMax + 2 * kChunkBytes;

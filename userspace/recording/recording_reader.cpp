@@ -13,6 +13,7 @@
 #include "recording/chunk_reader.h"
 #include "recording/fields.h"
 #include "recording/names.h"
+#include "recording/record_coder.h"
 #include "wire/facts_json.h"
 #include "wire/message.h"
 
@@ -52,6 +53,7 @@ private:
   void remark_on_names();
 
   RunObserver &observer_;
+  RecordDecoder records_;
   bool has_started_ = false, has_ended_ = false;
   std::uint64_t last_time_ns_ = 0;
   std::map<std::uint64_t, std::shared_ptr<const BinaryFacts>> binaries_; // by number
@@ -89,6 +91,7 @@ Result<> Replay::take(const ChunkReader::Step &step) {
                   step.gap);
     doubt(step.gap + ": what it held is not known");
   }
+  records_.reset(step.words);
   ByteReader items{*step.items};
   while (items.size() != 0) {
     const std::size_t at = step.items->size() - items.size();
@@ -114,8 +117,8 @@ Result<> Replay::take_item(ByteReader &items) {
     return fail(Errc::malformed, "{}", has_started_ ? "a second start" : "no start of a run");
   if (has_ended_)
     return fail(Errc::malformed, "something after the end of the run");
-  if (kind == ItemKind::record) {
-    take_record(body.bytes());
+  if (kind == ItemKind::record || kind == ItemKind::coded_record) {
+    take_record(kind == ItemKind::record ? body.bytes() : TRY(records_.decode(body)));
     return {};
   }
   remark_on_names();
@@ -146,6 +149,7 @@ Result<> Replay::dispatch(ItemKind kind, ByteReader body) {
     observer_.drained();
     return {};
   case ItemKind::record:
+  case ItemKind::coded_record:
     break; // taken already
   }
   return fail(Errc::malformed, "an item of unknown kind {}", static_cast<unsigned>(kind));

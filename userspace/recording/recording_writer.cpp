@@ -16,13 +16,19 @@ constexpr std::uint64_t kFlushInterval_ns = 1'000'000'000;
 
 } // namespace
 
-Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(Fd file, std::string path) {
+Result<std::unique_ptr<RecordingWriter>> RecordingWriter::create(Fd file, std::string path,
+                                                                 Clock clock) {
   auto chunks = TRY_WHILE(ChunkWriter::create(std::move(file)), "recording to {}", path);
-  return std::unique_ptr<RecordingWriter>{new RecordingWriter{std::move(chunks), std::move(path)}};
+  return std::unique_ptr<RecordingWriter>{
+      new RecordingWriter{std::move(chunks), std::move(path), std::move(clock)}};
 }
 
-RecordingWriter::RecordingWriter(ChunkWriter chunks, std::string path)
-    : chunks_(std::move(chunks)), path_(std::move(path)) {}
+RecordingWriter::RecordingWriter(ChunkWriter chunks, std::string path, Clock clock)
+    : chunks_(std::move(chunks)), path_(std::move(path)), clock_(std::move(clock)) {}
+
+RecordingWriter::Clock RecordingWriter::monotonic_clock() {
+  return [] { return now_ns(); };
+}
 
 RecordingWriter::~RecordingWriter() { (void)close(); }
 
@@ -42,7 +48,7 @@ Result<> RecordingWriter::close() {
   if (!is_closed_) {
     is_closed_ = true;
     add_answers();
-    flush(now_ns());
+    chunks_.flush();
     if (pending_->is_full)
       note({Errc::unsupported,
             fmt::format("more than {} names were asked for, and the later ones were not kept",
@@ -59,7 +65,7 @@ Result<> RecordingWriter::close() {
 
 void RecordingWriter::start(const RunStart &start) {
   add(ItemKind::start, start);
-  flush(now_ns()); // on its own: nothing can be replayed without it
+  flush(); // on its own: nothing can be replayed without it
 }
 
 // The numbers of its facts and names go in front of it; 0: it has none.
@@ -76,14 +82,14 @@ void RecordingWriter::record(std::span<const std::byte> record) {
     ++unkept_record_count_;
     return;
   }
-  chunks_.add(ItemKind::record, record);
+  chunks_.add_record(record);
 }
 
 void RecordingWriter::drained() {
   add_answers();
   add_bytes(ItemKind::drained, {});
-  if (const std::uint64_t now = now_ns(); now - flushed_ns_ >= kFlushInterval_ns)
-    flush(now);
+  if (clock_() - flushed_ns_ >= kFlushInterval_ns)
+    flush();
 }
 
 void RecordingWriter::goroutines(const GoroutineSnapshot &snapshot) {
@@ -164,8 +170,8 @@ std::uint64_t RecordingWriter::number_of(const std::shared_ptr<BinaryNames> &nam
   return ++names_count_; // nobody listens to them: a replay has no answers
 }
 
-void RecordingWriter::flush(std::uint64_t now_ns) {
-  flushed_ns_ = now_ns;
+void RecordingWriter::flush() {
+  flushed_ns_ = clock_();
   chunks_.flush();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,8 +21,11 @@ namespace mapscope {
 // run.
 class RecordingWriter final : public RunObserver {
 public:
+  using Clock = std::function<std::uint64_t()>; // ns, only ever compared with itself
+
   // An empty file, open for writing; `path` is for messages. Errors: as write(2).
-  static Result<std::unique_ptr<RecordingWriter>> create(Fd file, std::string path);
+  static Result<std::unique_ptr<RecordingWriter>> create(Fd file, std::string path,
+                                                         Clock clock = monotonic_clock());
   ~RecordingWriter() override;
   RecordingWriter(const RecordingWriter &) = delete;
   RecordingWriter &operator=(const RecordingWriter &) = delete;
@@ -45,18 +49,20 @@ public:
   void end(const RunEnd &end) override;
 
 private:
-  RecordingWriter(ChunkWriter chunks, std::string path);
+  RecordingWriter(ChunkWriter chunks, std::string path, Clock clock);
+  static Clock monotonic_clock();
 
   template <typename T> void add(ItemKind kind, const T &item);
   void add_bytes(ItemKind kind, std::span<const std::byte> body);
   void add_answers();
   std::uint64_t number_of(const std::shared_ptr<const BinaryFacts> &facts);
   std::uint64_t number_of(const std::shared_ptr<BinaryNames> &names);
-  void flush(std::uint64_t now_ns);
+  void flush();
   void note(Error problem);
 
   ChunkWriter chunks_;
   std::string path_;
+  Clock clock_;
   std::shared_ptr<PendingAnswers> pending_ = std::make_shared<PendingAnswers>();
   // By what they listen to, which is alive as long as they are.
   std::map<const BinaryNames *, std::weak_ptr<ListenedNames>> listened_;

@@ -7,6 +7,25 @@
 
 namespace mapscope {
 
+namespace {
+
+// Indexed by event_kind.
+constexpr std::array<std::string_view, EVENT_KIND_COUNT> kKindNames = {"none",
+                                                                       "process_exec",
+                                                                       "process_exit",
+                                                                       "process_fork",
+                                                                       "image_entry",
+                                                                       "map_operation",
+                                                                       "heap_request",
+                                                                       "system_call",
+                                                                       "system_call_detail",
+                                                                       "system_call_result",
+                                                                       "io_uring_submit",
+                                                                       "stack",
+                                                                       "map_misuse"};
+
+} // namespace
+
 std::uint64_t EventLosses::lost_total() const {
   std::uint64_t total = 0;
   for (const NamedLoss &loss : lost)
@@ -19,9 +38,12 @@ EventLosses event_losses(const std::array<event_stats, EVENT_KIND_COUNT> &events
                          const DropCounts &dropped) {
   EventLosses losses;
   std::uint64_t ring_full = 0;
-  for (const event_stats &stats : events) {
+  for (std::size_t kind = 0; kind < EVENT_KIND_COUNT; ++kind) {
+    const event_stats &stats = events[kind];
     losses.sent += stats.sent;
     ring_full += stats.lost_ring_full;
+    if (stats.sent > 0 || stats.lost_ring_full > 0)
+      losses.by_kind.push_back({kKindNames[kind], stats});
   }
   losses.lost.push_back({"ring_full", ring_full});
   for (std::size_t index = 0; index < LOSS_COUNT; ++index)

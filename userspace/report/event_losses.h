@@ -17,9 +17,16 @@ struct NamedLoss {
   std::uint64_t count = 0;
 };
 
+// What was made of one kind of record: sent and lost add up to what occurred.
+struct NamedKind {
+  std::string_view name; // a key of JSON: "map_operation"
+  event_stats stats;
+};
+
 struct EventLosses {
   std::uint64_t sent = 0;
-  std::vector<NamedLoss> lost; // every name, also of those that are 0
+  std::vector<NamedLoss> lost;    // every name, also of those that are 0
+  std::vector<NamedKind> by_kind; // those that occurred
 
   std::uint64_t lost_total() const;
 };

@@ -210,6 +210,14 @@ void TraceJson::end(const TraceEnd &end, std::string &out) const {
   for (const NamedLoss &loss : losses.lost)
     json.key(loss.name).number(loss.count);
   json.close_object();
+  json.key("by_kind").open_object();
+  for (const NamedKind &kind : losses.by_kind) {
+    json.key(kind.name).open_object();
+    json.key("sent").number(kind.stats.sent);
+    json.key("lost").number(kind.stats.lost_ring_full);
+    json.close_object();
+  }
+  json.close_object();
   json.key("unknown").open_object();
   for (const NamedCount &unknown : end.unknown)
     json.key(unknown.name).number(unknown.count);

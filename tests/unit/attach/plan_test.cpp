@@ -80,12 +80,11 @@ TEST(PlanTest, RarelyWhatOneInManyAssignmentsDoes) {
             (std::vector<unsigned>{MAP_OPERATION_NEW_MAP, MAP_OPERATION_REHASH}));
 }
 
-TEST(PlanTest, WhatIsAskedForIsProbedWhereverItIsRare) {
-  ProbeChoice choice{.depth = Depth::rare};
+TEST(PlanTest, OfADepthOnlyWhatIsWanted) {
+  ProbeChoice choice{.depth = Depth::full};
   choice.only.emplace().set(MAP_OPERATION_CLEAR).set(MAP_OPERATION_GROW_TO_SMALL);
   auto plan = plan_probes(swiss_facts(), choice);
   ASSERT_TRUE(plan);
-  // The first group of each map only at Depth::exact, where its cost was asked for.
   EXPECT_EQ(subjects(*plan, ProbeKind::map_operation), std::vector<unsigned>{MAP_OPERATION_CLEAR});
 }
 

@@ -106,6 +106,8 @@ TEST(TraceJsonTest, TheLastLineTellsWhatWasLost) {
   EXPECT_EQ(line.at("events").at("lost").at("ring_full"), 2);
   EXPECT_EQ(line.at("events").at("lost").at("stack_unreadable"), 3);
   EXPECT_EQ(line.at("events").at("lost").at("malformed"), 0);
+  EXPECT_EQ(line.at("events").at("by_kind"),
+            json::parse(R"({"map_operation": {"sent": 5, "lost": 2}})"));
   EXPECT_EQ(line.at("events").at("unknown").at("stacks_unknown"), 4);
   EXPECT_EQ(line.at("command").at("exit_status"), 0);
   EXPECT_EQ(line.at("notes"), json::array({"a \"note\""}));
