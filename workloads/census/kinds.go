@@ -2,8 +2,6 @@
 
 package main
 
-import "unsafe"
-
 type kind struct {
 	make       func(hint int) interface{}
 	fill       func(m interface{}, from, to int) // keys [from, to)
@@ -26,10 +24,6 @@ type wide struct {
 
 var shared = new(point)
 
-// Eight slots behind a control word. A zero element at the end takes a word, since a pointer to it
-// must not point behind the group.
-func group(slot uintptr) uintptr { return (8 + 8*slot + 7) &^ 7 }
-
 var allKinds = []kind{
 	{
 		make: func(n int) interface{} { return make(map[int]int, n) },
@@ -49,7 +43,7 @@ var allKinds = []kind{
 			}
 		},
 		len:        func(m interface{}) int { return len(m.(map[int]int)) },
-		groupBytes: group(16),
+		groupBytes: group(8, 8, 16),
 	},
 	{
 		make: func(n int) interface{} { return make(map[string]int, n) },
@@ -69,7 +63,7 @@ var allKinds = []kind{
 			}
 		},
 		len:        func(m interface{}) int { return len(m.(map[string]int)) },
-		groupBytes: group(24),
+		groupBytes: group(16, 8, 24),
 	},
 	{
 		make: func(n int) interface{} { return make(map[string]*point, n) },
@@ -89,7 +83,7 @@ var allKinds = []kind{
 			}
 		},
 		len:        func(m interface{}) int { return len(m.(map[string]*point)) },
-		groupBytes: group(24),
+		groupBytes: group(16, 8, 24),
 	},
 	{
 		make: func(n int) interface{} { return make(map[int32]uint8, n) },
@@ -109,7 +103,7 @@ var allKinds = []kind{
 			}
 		},
 		len:        func(m interface{}) int { return len(m.(map[int32]uint8)) },
-		groupBytes: group(8),
+		groupBytes: group(4, 1, 8),
 	},
 	{
 		make: func(n int) interface{} { return make(map[uint64]struct{}, n) },
@@ -128,11 +122,8 @@ var allKinds = []kind{
 				break
 			}
 		},
-		len: func(m interface{}) int { return len(m.(map[uint64]struct{})) },
-		groupBytes: group(unsafe.Sizeof(struct {
-			key  uint64
-			elem struct{}
-		}{})),
+		len:        func(m interface{}) int { return len(m.(map[uint64]struct{})) },
+		groupBytes: group(8, 0, 16),
 	},
 	{
 		make: func(n int) interface{} { return make(map[point]wide, n) },
@@ -152,7 +143,7 @@ var allKinds = []kind{
 			}
 		},
 		len:        func(m interface{}) int { return len(m.(map[point]wide)) },
-		groupBytes: group(24 + 120),
+		groupBytes: group(24, 120, 144),
 	},
 	{
 		make: func(n int) interface{} { return make(map[interface{}]string, n) },
@@ -172,7 +163,7 @@ var allKinds = []kind{
 			}
 		},
 		len:        func(m interface{}) int { return len(m.(map[interface{}]string)) },
-		groupBytes: group(32),
+		groupBytes: group(16, 16, 32),
 	},
 }
 

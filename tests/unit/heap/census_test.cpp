@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "support/census_program.h"
+#include "unit/binary/built_programs.h"
 
 namespace mapscope {
 namespace {
@@ -15,16 +16,39 @@ namespace {
 using testing::CensusProgram;
 using testing::TrueMap;
 
-// VERSION/MODE under build/workloads.
-class CensusTest : public ::testing::TestWithParam<std::string> {
+// How the program was built: with what tools/build-workloads builds, or with an experiment.
+struct Build {
+  std::string version, mode;
+  std::string experiment;
+
+  std::string name() const {
+    std::string name = "Go" + version + "_" + mode + experiment;
+    std::ranges::replace(name, '.', '_');
+    return name;
+  }
+};
+
+class CensusTest : public ::testing::TestWithParam<Build> {
 protected:
-  std::string program() const {
-    return std::string(SOURCE_DIRECTORY "/build/workloads/") + GetParam() + "/census";
-  }
   void SetUp() override {
-    if (!std::filesystem::exists(program()))
-      GTEST_SKIP() << program() << " is not built; tools/build-workloads does that";
+    const auto &[version, mode, experiment] = GetParam();
+    if (experiment.empty()) {
+      path_ = fmt::format("{}/build/workloads/{}/{}/census", SOURCE_DIRECTORY, version, mode);
+      if (!std::filesystem::exists(path_))
+        GTEST_SKIP() << path_ << " is not built; tools/build-workloads does that";
+    } else {
+      auto program = built({"workloads", "./census", "census-" + GetParam().name()}, version,
+                           "GOEXPERIMENT=" + experiment, "-buildvcs=false");
+      if (!program)
+        GTEST_SKIP() << "Go " << version << " can't be had";
+      path_ = *program;
+    }
   }
+
+  const std::string &program() const { return path_; }
+
+private:
+  std::string path_;
 };
 
 // The maps of the program by address. Those of the runtime and the standard library are left out.
@@ -132,17 +156,17 @@ TEST_P(CensusTest, TheCountsAddUp) {
   EXPECT_GT(census->heap.in_use_bytes, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Programs, CensusTest,
-                         ::testing::Values("1.17.13/plain", "1.19.13/plain", "1.21.13/plain",
-                                           "1.22.12/plain", "1.23.12/plain", "1.24.13/plain",
-                                           "1.25.14/plain", "1.26.8/plain", "1.27.4/plain",
-                                           "1.17.13/pie", "1.27.4/stripped", "1.24.13/pie"),
-                         [](const auto &parameter) {
-                           std::string name = "Go" + parameter.param;
-                           std::ranges::replace_if(
-                               name, [](char c) { return !std::isalnum(c); }, '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Programs, CensusTest,
+    ::testing::Values(Build{"1.17.13", "plain"}, Build{"1.19.13", "plain"},
+                      Build{"1.21.13", "plain"}, Build{"1.22.12", "plain"},
+                      Build{"1.23.12", "plain"}, Build{"1.24.13", "plain"},
+                      Build{"1.25.14", "plain"}, Build{"1.26.8", "plain"}, Build{"1.27.4", "plain"},
+                      Build{"1.17.13", "pie"}, Build{"1.24.13", "pie"}, Build{"1.27.4", "stripped"},
+                      Build{"1.24.13", "", "noswissmap"}, Build{"1.25.14", "", "noswissmap"},
+                      Build{"1.25.14", "", "greenteagc"}, Build{"1.26.8", "", "nogreenteagc"},
+                      Build{"1.27.4", "", "mapsplitgroup"}),
+    [](const auto &parameter) { return parameter.param.name(); });
 
 } // namespace
 } // namespace mapscope
