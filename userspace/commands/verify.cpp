@@ -62,8 +62,7 @@ Result<ExitStatus> verify(const Options &options) {
   // Before anything runs: a report that can't be written should not cost a run.
   Fd report = TRY(open_output(options.output, options.target.shares_output()));
   auto recording = TRY(open_recording(options.recording));
-  return close_recording(watch_and_judge(options, watch, recording.get(), report),
-                         recording.get());
+  return close_recording(watch_and_judge(options, watch, recording.get(), report), recording.get());
 }
 
 } // namespace

@@ -30,7 +30,7 @@ ExitStatus status_of(Outcome outcome) {
 Result<ExitStatus> report_verdict(const Verdict &verdict, bool as_json, const Fd &report) {
   bool colour = wants_colour(report.get());
   const std::string text = as_json ? verify_json(verdict) : verify_text(verdict, colour);
-  TRY_WHILE(write_all(report, std::as_bytes(std::span{text})), "the report");
+  TRY_WHILE(write_all(report, std::as_bytes(std::span{text})), "writing the report");
   return status_of(verdict.outcome);
 }
 

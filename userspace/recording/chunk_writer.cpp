@@ -10,10 +10,11 @@
 namespace mapscope {
 namespace {
 
-// Full chunks follow each other when the tracer is busiest, so their level is the fastest that
-// still finds what records repeat; a chunk that time closes may take its time.
+// Chunks are large when the tracer is busy, so their level is one that is fast and still finds
+// what records repeat. One that time closes while it is small may take its time: 10 ms at most.
 constexpr int kFastLevel = -1;
 constexpr int kThoroughLevel = 9;
+constexpr std::size_t kThoroughBytesMax = 64 << 10;
 
 constexpr std::size_t kItemHeadBytesMax = 1 + 10;
 
@@ -60,7 +61,9 @@ void ChunkWriter::begin_item(ItemKind kind, std::size_t body_bytes, std::size_t 
   append_uvarint(items_, body_bytes);
 }
 
-void ChunkWriter::flush() { close_chunk(kThoroughLevel); }
+void ChunkWriter::flush() {
+  close_chunk(items_.size() + words_.size() <= kThoroughBytesMax ? kThoroughLevel : kFastLevel);
+}
 
 void ChunkWriter::close_chunk(int level) {
   if (!items_.empty() && status_)

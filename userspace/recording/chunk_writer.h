@@ -26,8 +26,8 @@ public:
   // A record, in whichever way it is shorter.
   void add_record(std::span<const std::byte> record);
 
-  // Closes the chunk, so that what was added is in the file. Compresses harder than full chunks
-  // are: what is closed before it is full came slowly.
+  // Closes the chunk, so that what was added is in the file. A small one is compressed
+  // harder: it came slowly.
   void flush();
 
   // The first failure.

@@ -103,8 +103,11 @@ Result<> Replay::take(const ChunkReader::Step &step) {
     if (!has_started_)
       return std::unexpected(std::move(error));
     doubt(error.message() + "; the rest of the chunk is left out");
-    break;
+    return {};
   }
+  if (records_.unused_bytes() != 0)
+    doubt(fmt::format("chunk {} of the recording holds {} that belong to no record", step.number,
+                      format_counted(records_.unused_bytes(), "byte")));
   return {};
 }
 

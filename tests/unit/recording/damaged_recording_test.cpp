@@ -11,9 +11,6 @@
 namespace mapscope {
 namespace {
 
-// Records so large that a few fill a chunk, and of one byte, so that the file is small.
-Recorded several_chunks() { return record_synthetic_run(60'000, 6); }
-
 // Where each chunk ends in the file.
 std::vector<std::size_t> chunk_ends(std::span<const std::byte> file) {
   std::vector<std::size_t> ends;
@@ -36,7 +33,7 @@ std::vector<std::string> heard(const Replayed &replayed) {
 }
 
 TEST(DamagedRecordingTest, CutAtEveryByteItGivesAllChunksBeforeTheCut) {
-  const Recorded recorded = several_chunks();
+  const Recorded recorded = record_in_many_chunks();
   const auto ends = chunk_ends(recorded.file);
   ASSERT_GE(ends.size(), 5u);
   std::size_t chunk_count = 0;
@@ -63,18 +60,18 @@ TEST(DamagedRecordingTest, CutAtEveryByteItGivesAllChunksBeforeTheCut) {
 }
 
 TEST(DamagedRecordingTest, ItSaysWhereItBreaksOff) {
-  const Recorded recorded = several_chunks();
+  const Recorded recorded = record_in_many_chunks();
   const auto ends = chunk_ends(recorded.file);
   const Replayed replayed = replay_bytes(std::span{recorded.file}.first(ends[2] + 30));
   EXPECT_EQ(
       replayed.first_problem(),
-      fmt::format("the recording breaks off in chunk 3, at byte {}, after 9 records: what came "
+      fmt::format("the recording breaks off in chunk 3, at byte {}, after 7 records: what came "
                   "then is not known",
                   format_count(ends[2])));
 }
 
 TEST(DamagedRecordingTest, EveryFlippedByteIsSeenAndCostsItsChunkAlone) {
-  const Recorded recorded = several_chunks();
+  const Recorded recorded = record_in_many_chunks();
   const auto ends = chunk_ends(recorded.file);
   const std::uint64_t record_count = replay_bytes(recorded.file).end->record_count;
   Bytes file = recorded.file;
@@ -93,7 +90,7 @@ TEST(DamagedRecordingTest, EveryFlippedByteIsSeenAndCostsItsChunkAlone) {
 }
 
 TEST(DamagedRecordingTest, AMissingChunkIsSaidAndTheRestIsReplayed) {
-  const Recorded recorded = several_chunks();
+  const Recorded recorded = record_in_many_chunks();
   const auto ends = chunk_ends(recorded.file);
   Bytes file = recorded.file;
   file.erase(file.begin() + static_cast<std::ptrdiff_t>(ends[1]),
@@ -106,7 +103,7 @@ TEST(DamagedRecordingTest, AMissingChunkIsSaidAndTheRestIsReplayed) {
 }
 
 TEST(DamagedRecordingTest, AChunkThatComesTwiceIsTakenOnce) {
-  const Recorded recorded = several_chunks();
+  const Recorded recorded = record_in_many_chunks();
   const auto ends = chunk_ends(recorded.file);
   Bytes file = recorded.file;
   const Bytes again(file.begin() + static_cast<std::ptrdiff_t>(ends[0]),
@@ -177,7 +174,7 @@ private:
 
 Forger begun() {
   Forger forger;
-  forger.add(ItemKind::start, 0U, 1U, 2, 3);
+  forger.add(ItemKind::start, 0U, 1U, 2, 3, false);
   return forger;
 }
 
@@ -192,11 +189,11 @@ TEST(HostileRecordingTest, AnItemThatMakesNoSenseEndsItsChunkAndSaysWhere) {
     EXPECT_EQ(replayed.end->record_count, 1u);
     return replayed.first_problem();
   };
-  const std::string place = "chunk 0 of the recording, byte 6 of its contents: ";
+  const std::string place = "chunk 0 of the recording, byte 7 of its contents: ";
   const std::string rest = "; the rest of the chunk is left out";
   EXPECT_EQ(problem_of([](Forger &f) { f.add(static_cast<ItemKind>(99), 1U); }),
             place + "an item of unknown kind 99" + rest);
-  EXPECT_EQ(problem_of([](Forger &f) { f.add(ItemKind::start, 0U, 1U, 2, 3); }),
+  EXPECT_EQ(problem_of([](Forger &f) { f.add(ItemKind::start, 0U, 1U, 2, 3, false); }),
             place + "a second start" + rest);
   EXPECT_EQ(problem_of([](Forger &f) { f.add(ItemKind::drained, 1U); }),
             place + "1 bytes too many" + rest);

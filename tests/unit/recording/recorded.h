@@ -38,20 +38,36 @@ inline std::unique_ptr<RecordingWriter> writer_to(const MemoryFile &file) {
   return RecordingWriter::create(file.duplicate(), "x.rec").value();
 }
 
+// To a writer with this clock a second has passed whenever it looks.
+inline RecordingWriter::Clock clock_of_seconds() {
+  return [time_ns = std::uint64_t{0}]() mutable { return time_ns += 1'000'000'000; };
+}
+
 struct Recorded {
   Bytes file;
   std::vector<std::string> lines; // what was heard while it was recorded
 };
 
-inline Recorded record_synthetic_run(std::size_t record_bytes = 40, std::size_t record_count = 3) {
-  MemoryFile file;
-  auto writer = writer_to(file);
+inline Recorded record_into(std::unique_ptr<RecordingWriter> writer, const MemoryFile &file,
+                            std::size_t record_bytes = 40, std::size_t record_count = 3) {
   RunLog log;
   BothObservers both{log, *writer};
   tell_synthetic_run(both, writer->listen(std::make_shared<SyntheticNames>()), record_bytes,
                      record_count);
   EXPECT_TRUE(writer->close());
   return {.file = file.content(), .lines = std::move(log.lines)};
+}
+
+inline Recorded record_synthetic_run(std::size_t record_bytes = 40, std::size_t record_count = 3) {
+  MemoryFile file;
+  return record_into(writer_to(file), file, record_bytes, record_count);
+}
+
+// The same run in a small file of many chunks: one for each moment of drained().
+inline Recorded record_in_many_chunks() {
+  MemoryFile file;
+  return record_into(RecordingWriter::create(file.duplicate(), "x.rec", clock_of_seconds()).value(),
+                     file);
 }
 
 struct Replayed {

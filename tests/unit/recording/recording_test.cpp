@@ -23,6 +23,43 @@ TEST(RecordingTest, ManyChunksAreOneRun) {
   EXPECT_EQ(replayed.end->record_count, 60'001u);
 }
 
+TEST(RecordingTest, WhatHappenedIsInTheFileAfterASecond) {
+  MemoryFile file;
+  std::uint64_t time_ns = 5'000;
+  auto writer = RecordingWriter::create(file.duplicate(), "x.rec", [&] { return time_ns; }).value();
+  const auto records_in_file = [&] { return replay_bytes(file.content()).end->record_count; };
+  writer->start({});
+  writer->record(synthetic_record(40, 1));
+  time_ns += 999'999'999;
+  writer->drained();
+  EXPECT_EQ(records_in_file(), 0u);
+  time_ns += 1;
+  writer->drained();
+  EXPECT_EQ(records_in_file(), 1u);
+  writer->record(synthetic_record(40, 2));
+  time_ns += 999'999'999;
+  writer->drained();
+  EXPECT_EQ(records_in_file(), 1u);
+}
+
+TEST(RecordingTest, RecordsOfAnySizeAndContentSurvive) {
+  MemoryFile file;
+  auto writer = writer_to(file);
+  RunLog log;
+  BothObservers both{log, *writer};
+  both.start({});
+  for (std::size_t size_bytes = 0; size_bytes < 5'000; size_bytes += 1 + size_bytes / 40) {
+    const Bytes nonsense(size_bytes, std::byte{0xff}); // of no known kind
+    both.record(nonsense);
+    both.record(synthetic_record(size_bytes, size_bytes));
+  }
+  both.end({});
+  ASSERT_TRUE(writer->close());
+  const Replayed replayed = replay_bytes(file.content());
+  EXPECT_EQ(replayed.lines, log.lines);
+  EXPECT_TRUE(replayed.end->is_complete);
+}
+
 TEST(RecordingTest, AFileIsReadLikeMemory) {
   const Recorded recorded = record_synthetic_run();
   MemoryFile file;
