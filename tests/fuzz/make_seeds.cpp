@@ -31,7 +31,8 @@ void write_message(const std::filesystem::path &path, const nlohmann::json &mess
   write(path, std::as_bytes(std::span{bytes}));
 }
 
-// A whole recording, and the items in its chunks.
+// A whole recording, and the items and words of its chunks behind the number of the latter, as
+// recording_fuzz.cpp takes them apart. Words of more than one chunk would not fit their records.
 bool write_recording(const std::filesystem::path &corpus) {
   const int memory = ::memfd_create("recording", MFD_CLOEXEC);
   Fd file{::dup(memory)};
@@ -44,9 +45,14 @@ bool write_recording(const std::filesystem::path &corpus) {
   auto source = RecordingSource::open(std::move(file));
   write(corpus / "recording", *source->read(0, source->size_bytes()));
   auto chunks = ChunkReader::open(std::move(*source));
-  Bytes items;
-  for (auto step = chunks->next(); step->items; step = chunks->next())
+  Bytes items(2), words;
+  for (auto step = chunks->next(); step->items; step = chunks->next()) {
     items.insert(items.end(), step->items->begin(), step->items->end());
+    words.insert(words.end(), step->words.begin(), step->words.end());
+  }
+  items[0] = static_cast<std::byte>(words.size());
+  items[1] = static_cast<std::byte>(words.size() >> 8);
+  items.insert(items.end(), words.begin(), words.end());
   write(corpus / "items", items);
   return true;
 }

@@ -1,21 +1,30 @@
 // Any bytes as a recording: into an observer that decodes what it hears and asks for names. To
-// mutate what checksums and compression would hide, the input is also taken as the items of one
-// chunk.
+// mutate what checksums and compression would hide, the input is also taken as the items and words
+// of one chunk. And as records, which have to come back as they were.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include <zstd.h>
 
 #include "decode/decode.h"
 #include "recording/format.h"
+#include "recording/record_coder.h"
 #include "recording/recording_reader.h"
 
 using namespace mapscope;
 
 namespace {
+
+void require(bool sound) {
+  if (!sound)
+    std::abort();
+}
 
 // Holds a replay to the order of calls that observers rely on.
 class Listener final : public RunObserver {
@@ -48,10 +57,6 @@ public:
   void require_whole(bool whole) { require(started_ == whole && ended_ == whole); }
 
 private:
-  static void require(bool sound) {
-    if (!sound)
-      std::abort();
-  }
   void require_running() { require(started_ && !ended_); }
   void ask() {
     const ElfAddress places[] = {{0}, {0x401000}};
@@ -71,13 +76,17 @@ void append(Bytes &file, std::span<const std::byte> bytes) {
   file.insert(file.end(), bytes.begin(), bytes.end());
 }
 
-Bytes recording_of(std::span<const std::byte> items) {
-  Bytes stored(ZSTD_compressBound(items.size()));
-  stored.resize(ZSTD_compress(stored.data(), stored.size(), items.data(), items.size(), 1));
+// One chunk of these items, whose records have these words.
+Bytes recording_of(std::span<const std::byte> items, std::span<const std::byte> words) {
+  Bytes plain{items.begin(), items.end()};
+  append(plain, words);
+  Bytes stored(ZSTD_compressBound(plain.size()));
+  stored.resize(ZSTD_compress(stored.data(), stored.size(), plain.data(), plain.size(), 1));
   FileHeader file_header;
   file_header.header_crc = header_crc_of(file_header);
   ChunkHeader header{.stored_bytes = static_cast<std::uint32_t>(stored.size()),
-                     .plain_bytes = static_cast<std::uint32_t>(items.size()),
+                     .plain_bytes = static_cast<std::uint32_t>(plain.size()),
+                     .item_bytes = static_cast<std::uint32_t>(items.size()),
                      .payload_crc = crc_of(stored)};
   header.header_crc = header_crc_of(header);
   Bytes file;
@@ -93,13 +102,40 @@ void replay_all(RecordingSource source) {
   listener.require_whole(replay(std::move(source), "fuzz", listener).has_value());
 }
 
+// Cuts the bytes into records at what they say of lengths, which have to come back as they were.
+void code_and_decode(std::span<const std::byte> bytes) {
+  RecordEncoder encoder;
+  std::vector<std::pair<std::span<const std::byte>, Bytes>> coded; // records, control bytes
+  Bytes words;
+  while (!bytes.empty()) {
+    const std::size_t length_wish = 1 + 8 * static_cast<std::size_t>(bytes.front());
+    const auto record = bytes.first(std::min(bytes.size(), length_wish));
+    bytes = bytes.subspan(record.size());
+    if (RecordEncoder::can_encode(record))
+      encoder.encode(record, coded.emplace_back(record, Bytes{}).second, words);
+  }
+  RecordDecoder decoder;
+  decoder.reset(words);
+  for (const auto &[record, controls] : coded) {
+    const auto decoded = decoder.decode(ByteReader{controls});
+    require(decoded && std::ranges::equal(*decoded, record));
+  }
+  require(decoder.unused_bytes() == 0);
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
   const auto bytes = std::as_bytes(std::span{data, size_bytes});
   replay_all(RecordingSource{bytes});
 
-  const Bytes file = recording_of(bytes);
+  // The first two bytes say how many of the others are words.
+  const std::size_t wish = size_bytes < 2 ? 0 : data[0] | std::size_t{data[1]} << 8;
+  const auto rest = bytes.subspan(std::min<std::size_t>(2, size_bytes));
+  const std::size_t word_bytes = std::min(wish, rest.size());
+  const Bytes file = recording_of(rest.first(rest.size() - word_bytes), rest.last(word_bytes));
   replay_all(RecordingSource{file});
+
+  code_and_decode(bytes);
   return 0;
 }

@@ -48,8 +48,9 @@ struct Recorded {
   std::vector<std::string> lines; // what was heard while it was recorded
 };
 
-inline Recorded record_into(std::unique_ptr<RecordingWriter> writer, const MemoryFile &file,
-                            std::size_t record_bytes = 40, std::size_t record_count = 3) {
+inline Recorded record_synthetic_run(std::size_t record_bytes = 40, std::size_t record_count = 3) {
+  MemoryFile file;
+  auto writer = writer_to(file);
   RunLog log;
   BothObservers both{log, *writer};
   tell_synthetic_run(both, writer->listen(std::make_shared<SyntheticNames>()), record_bytes,
@@ -58,16 +59,24 @@ inline Recorded record_into(std::unique_ptr<RecordingWriter> writer, const Memor
   return {.file = file.content(), .lines = std::move(log.lines)};
 }
 
-inline Recorded record_synthetic_run(std::size_t record_bytes = 40, std::size_t record_count = 3) {
+// A run so short that each byte of its file can have a test, in five chunks: the start, three of
+// two records each, and the end.
+inline Recorded record_in_five_chunks() {
   MemoryFile file;
-  return record_into(writer_to(file), file, record_bytes, record_count);
-}
-
-// The same run in a small file of many chunks: one for each moment of drained().
-inline Recorded record_in_many_chunks() {
-  MemoryFile file;
-  return record_into(RecordingWriter::create(file.duplicate(), "x.rec", clock_of_seconds()).value(),
-                     file);
+  auto writer = RecordingWriter::create(file.duplicate(), "x.rec", clock_of_seconds()).value();
+  RunLog log;
+  BothObservers both{log, *writer};
+  both.start({.time_ns = 4'000});
+  both.target_start(synthetic_target(0, writer->listen(std::make_shared<SyntheticNames>())));
+  for (std::uint64_t time_ns = 5'000; time_ns < 8'000; time_ns += 1'000) {
+    both.record(synthetic_record(40, time_ns));
+    both.record(synthetic_record(40, time_ns + 1));
+    both.drained();
+  }
+  both.target_end({.index = 0});
+  both.end(synthetic_end());
+  EXPECT_TRUE(writer->close());
+  return {.file = file.content(), .lines = std::move(log.lines)};
 }
 
 struct Replayed {
