@@ -43,13 +43,19 @@ void ChunkWriter::add(ItemKind kind, std::span<const std::byte> body) {
 }
 
 void ChunkWriter::add_record(std::span<const std::byte> record) {
-  if (!RecordEncoder::can_encode(record)) [[unlikely]]
-    return add(ItemKind::record, record);
-  if (!status_) [[unlikely]]
+  if (!status_) [[unlikely]] {
+    ++unkept_record_count_;
     return;
+  }
+  if (!RecordEncoder::can_encode(record)) [[unlikely]] {
+    add(ItemKind::record, record);
+    ++chunk_record_count_;
+    return;
+  }
   const std::size_t word_bytes = RecordEncoder::word_bytes_max(record);
   begin_item(ItemKind::coded_record, RecordEncoder::control_bytes(record), word_bytes);
   records_.encode(record, items_, words_);
+  ++chunk_record_count_;
 }
 
 // In a new chunk, if this one has no room for it.
@@ -68,6 +74,9 @@ void ChunkWriter::flush() {
 void ChunkWriter::close_chunk(int level) {
   if (!items_.empty() && status_)
     status_ = write_chunk(level);
+  if (!status_)
+    unkept_record_count_ += chunk_record_count_;
+  chunk_record_count_ = 0;
   items_.clear();
   words_.clear();
   records_.reset();

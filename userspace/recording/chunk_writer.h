@@ -30,8 +30,9 @@ public:
   // harder: it came slowly.
   void flush();
 
-  // The first failure.
+  // The first failure, and how many records are not in the file for it.
   const Result<> &status() const { return status_; }
+  std::uint64_t unkept_record_count() const { return unkept_record_count_; }
 
 private:
   explicit ChunkWriter(Fd file);
@@ -46,6 +47,8 @@ private:
   Bytes words_;  // of the records among them
   Bytes stored_; // with room for the header in front
   std::uint32_t number_ = 0;
+  std::uint64_t chunk_record_count_ = 0; // of the chunk that is not written yet
+  std::uint64_t unkept_record_count_ = 0;
   Result<> status_;
 };
 

@@ -57,7 +57,8 @@ Result<> RecordingWriter::close() {
   if (!chunks_.status())
     return fail(chunks_.status().error().code(),
                 "recording to {}: {}; what came after is not in it, {} among that", path_,
-                chunks_.status().error().message(), format_counted(unkept_record_count_, "record"));
+                chunks_.status().error().message(),
+                format_counted(chunks_.unkept_record_count(), "record"));
   if (!problem_)
     return std::unexpected(Error{problem_.error()}.while_doing("recording to " + path_));
   return {};
@@ -78,11 +79,8 @@ void RecordingWriter::target_start(const TargetStart &target) {
 }
 
 void RecordingWriter::record(std::span<const std::byte> record) {
-  if (!chunks_.status() || is_closed_) [[unlikely]] {
-    ++unkept_record_count_;
-    return;
-  }
-  chunks_.add_record(record);
+  if (!is_closed_) [[likely]]
+    chunks_.add_record(record);
 }
 
 void RecordingWriter::drained() {

@@ -70,7 +70,6 @@ private:
   std::map<Bytes, std::uint64_t> binaries_; // the facts as they were written -> number, from 1 on
   std::size_t binary_bytes_ = 0;
   std::uint64_t flushed_ns_ = 0;
-  std::uint64_t unkept_record_count_ = 0; // since the file can't be written
   bool is_closed_ = false;
   Result<> problem_; // the first thing that was not kept as it was
 };
