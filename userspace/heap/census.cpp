@@ -56,8 +56,8 @@ public:
 
 private:
   Result<> take_chunk(std::span<const std::uint32_t> spans);
-  Result<std::vector<DecodedMap>> decode(std::span<const HeaderCandidate> candidates,
-                                         unsigned attempt);
+  Result<> decode(std::span<const HeaderCandidate> candidates, unsigned attempt,
+                  std::vector<DecodedMap> &maps);
   // The candidates among these whose header is no longer what it was.
   Result<std::vector<HeaderCandidate>> changed(std::span<const HeaderCandidate> candidates);
   // One map, read back to back until it agrees with itself.
@@ -75,41 +75,42 @@ private:
   SwissDecoder swiss_;
   ClassicDecoder classic_;
   OwnerSet owners_;
+  std::vector<HeaderCandidate> candidates_; // of the chunk, and what became of them; kept for
+  std::vector<DecodedMap> maps_;            // their memory
   Census census_;
 };
 
-Result<std::vector<DecodedMap>> CensusTaker::decode(std::span<const HeaderCandidate> candidates,
-                                                    unsigned attempt) {
+Result<> CensusTaker::decode(std::span<const HeaderCandidate> candidates, unsigned attempt,
+                             std::vector<DecodedMap> &maps) {
   DecodeOptions options{.attempt = attempt, .headers_only = options_.level == CensusLevel::headers};
-  return layout_.maps == MapImplementation::swiss ? swiss_.decode(candidates, reader_, options)
-                                                  : classic_.decode(candidates, reader_, options);
+  return layout_.maps == MapImplementation::swiss
+             ? swiss_.decode(candidates, reader_, options, maps)
+             : classic_.decode(candidates, reader_, options, maps);
 }
 
 Result<> CensusTaker::take_chunk(std::span<const std::uint32_t> spans) {
-  std::vector<HeaderCandidate> candidates = TRY(finder_.find(spans));
-  census_.counts.candidate_count += candidates.size();
+  TRY(finder_.find(spans, candidates_));
+  census_.counts.candidate_count += candidates_.size();
   reader_.set_live(false);
-  std::vector<DecodedMap> maps = TRY(decode(candidates, 0));
+  TRY(decode(candidates_, 0, maps_));
 
   std::vector<std::uint64_t> again;
   std::vector<HeaderCandidate> absurd;
-  for (std::size_t i = 0; i < maps.size(); ++i)
-    switch (maps[i].outcome) {
+  for (std::size_t i = 0; i < maps_.size(); ++i)
+    switch (maps_[i].outcome) {
     case DecodeOutcome::map:
-      accept(maps[i]);
+      accept(maps_[i]);
       break;
     case DecodeOutcome::too_large:
       ++census_.counts.too_large_count;
       break;
     case DecodeOutcome::no_header:
-      absurd.push_back(candidates[i]);
+      absurd.push_back(candidates_[i]);
       break;
     case DecodeOutcome::pending:
     case DecodeOutcome::contradicted:
-      again.push_back(candidates[i].address);
+      again.push_back(candidates_[i].address);
     }
-  maps = {};
-  candidates = {};
   // Most strangers show in the header alone, and need no more than a second look at it.
   std::vector<HeaderCandidate> moved = TRY(changed(absurd));
   for (const HeaderCandidate &candidate : moved)
@@ -142,9 +143,9 @@ Result<bool> CensusTaker::is_live(std::uint64_t address) {
   auto span = spans_.find_span(address);
   if (!span || spans_.span_class(*span) != finder_.shape().span_class)
     return false;
-  return std::ranges::any_of(TRY(finder_.find({&*span, 1})), [&](const HeaderCandidate &candidate) {
-    return candidate.address == address;
-  });
+  std::vector<HeaderCandidate> candidates;
+  TRY(finder_.find({&*span, 1}, candidates));
+  return std::ranges::find(candidates, address, &HeaderCandidate::address) != candidates.end();
 }
 
 Result<> CensusTaker::settle(std::uint64_t address) {
@@ -156,7 +157,8 @@ Result<> CensusTaker::settle(std::uint64_t address) {
     TRY(space_.read({&read, 1}));
     reader_.set_live(true);
     reader_.add_to_digest(header);
-    DecodedMap map = std::move(TRY(decode({&candidate, 1}, attempt)).front());
+    TRY(decode({&candidate, 1}, attempt, maps_));
+    const DecodedMap map = maps_.front();
     // What it costs to ask the runtime again is spent when something depends on it.
     bool is_map = read.is_read && map.outcome == DecodeOutcome::map;
     if ((is_map || attempt > map.choice_count) && !TRY(is_live(address))) {

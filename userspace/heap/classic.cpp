@@ -34,7 +34,7 @@ public:
   ClassicBatch(const HeapLayout &layout, ObjectReader &reader, const DecodeOptions &options)
       : layout_(layout), reader_(reader), options_(options) {}
 
-  Result<std::vector<DecodedMap>> decode(std::span<const HeaderCandidate> candidates) {
+  Result<> decode(std::span<const HeaderCandidate> candidates, std::vector<DecodedMap> &results) {
     maps_.resize(candidates.size());
     for (std::uint32_t i = 0; i < candidates.size(); ++i)
       TRY(start(candidates[i], i));
@@ -47,13 +47,12 @@ public:
       }));
       TRY(std::move(taken));
     }
-    std::vector<DecodedMap> results;
-    results.reserve(maps_.size());
+    results.clear();
     for (ClassicMap &map : maps_) {
       finish(map);
       results.push_back(map.result);
     }
-    return results;
+    return {};
   }
 
 private:
@@ -385,10 +384,9 @@ void ClassicBatch::finish(ClassicMap &map) const {
 
 } // namespace
 
-Result<std::vector<DecodedMap>> ClassicDecoder::decode(std::span<const HeaderCandidate> candidates,
-                                                       ObjectReader &reader,
-                                                       const DecodeOptions &options) const {
-  return ClassicBatch(layout_, reader, options).decode(candidates);
+Result<> ClassicDecoder::decode(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
+                                const DecodeOptions &options, std::vector<DecodedMap> &maps) const {
+  return ClassicBatch(layout_, reader, options).decode(candidates, maps);
 }
 
 } // namespace mapscope

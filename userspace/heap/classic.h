@@ -21,9 +21,9 @@ class ClassicDecoder {
 public:
   explicit ClassicDecoder(const HeapLayout &layout) : layout_(layout) {}
 
-  // One answer for each candidate. Errors: as AddressSpace::read.
-  Result<std::vector<DecodedMap>> decode(std::span<const HeaderCandidate> candidates,
-                                         ObjectReader &reader, const DecodeOptions &options) const;
+  // One answer for each candidate in `maps`. Errors: as AddressSpace::read.
+  Result<> decode(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
+                  const DecodeOptions &options, std::vector<DecodedMap> &maps) const;
 
 private:
   HeapLayout layout_;

@@ -37,30 +37,30 @@ HeaderShape HeaderShape::of(const HeapLayout &layout) {
                   : word(classic.buckets) | word(classic.oldbuckets) | word(classic.extra)};
 }
 
-Result<std::vector<HeaderCandidate>> HeaderFinder::find(std::span<const std::uint32_t> spans) {
-  std::vector<HeaderCandidate> found;
-  found.reserve(spans.size() * (kGoPageBytes / shape_.slot_bytes));
+Result<> HeaderFinder::find(std::span<const std::uint32_t> spans,
+                            std::vector<HeaderCandidate> &found) {
+  found.clear();
   std::vector<std::uint32_t> todo{spans.begin(), spans.end()};
   for (int round_count = 1; !todo.empty(); ++round_count) {
-    Round round = TRY(read_round(todo));
+    TRY(read_round(todo));
     // A sweep between the reads takes the marks away, and frees what was dead.
     std::vector<SpanState> now = TRY(read_fields(todo));
     todo.clear();
     bool is_last_round = round_count == kRoundsMax;
-    for (std::size_t i = 0; i < round.states.size(); ++i) {
-      bool held_still = is_same(round.states[i], now);
+    for (std::size_t i = 0; i < round_.states.size(); ++i) {
+      bool held_still = is_same(round_.states[i], now);
       if (!held_still && !is_last_round) {
-        todo.push_back(round.states[i].span);
+        todo.push_back(round_.states[i].span);
         continue;
       }
       unsettled_span_count_ += !held_still;
-      auto candidates = std::span{round.candidates}.first(round.ends[i]);
+      auto candidates = std::span{round_.candidates}.first(round_.ends[i]);
       if (i > 0)
-        candidates = candidates.subspan(round.ends[i - 1]);
+        candidates = candidates.subspan(round_.ends[i - 1]);
       found.insert(found.end(), candidates.begin(), candidates.end());
     }
   }
-  return found;
+  return {};
 }
 
 bool HeaderFinder::is_same(const SpanState &before, std::span<const SpanState> now) {
@@ -72,21 +72,21 @@ bool HeaderFinder::is_same(const SpanState &before, std::span<const SpanState> n
          after->heap_sweepgen == before.heap_sweepgen;
 }
 
-Result<HeaderFinder::Round> HeaderFinder::read_round(std::span<const std::uint32_t> spans) {
-  Round round;
-  round.states = TRY(read_fields(spans));
-  TRY(read_bitmaps(round.states));
+Result<> HeaderFinder::read_round(std::span<const std::uint32_t> spans) {
+  round_.states = TRY(read_fields(spans));
+  round_.candidates.clear();
+  round_.ends.clear();
+  TRY(read_bitmaps(round_.states));
   std::vector<WantedRange> pages;
-  for (const SpanState &state : round.states)
+  for (const SpanState &state : round_.states)
     pages.push_back({state.fields.start, kGoPageBytes});
-  TRY(read_sorted(space_, pages, 0, [&](std::size_t index, std::span<const std::byte> page) {
+  return read_sorted(space_, pages, 0, [&](std::size_t index, std::span<const std::byte> page) {
     if (page.empty())
       ++unsettled_span_count_;
     else
-      take_candidates(round.states[index], page, round.candidates);
-    round.ends.push_back(round.candidates.size());
-  }));
-  return round;
+      take_candidates(round_.states[index], page, round_.candidates);
+    round_.ends.push_back(round_.candidates.size());
+  });
 }
 
 // Leaves out spans that hold no headers by now.
@@ -195,14 +195,17 @@ std::uint32_t HeaderFinder::pointers_of(const SpanState &state, std::span<const 
     bitmap =
         page.subspan(kGoPageBytes - kBitmapBytes - (has_inline_marks(state) ? kInlineMarkBytes : 0),
                      kBitmapBytes);
-  std::uint32_t pointers = 0;
-  for (std::size_t word = 0; word < words; ++word) {
-    std::size_t index = slot * words + word;
-    // Two bits a word: four pointer bits, then the four bits that say whether more follow.
-    if (layout_.pointer_bitmap == PointerBitmap::arena_two_bits)
-      index = index / 4 * 8 + index % 4;
-    pointers |= std::uint32_t{bit(bitmap, index)} << word;
+  std::size_t first = slot * words;
+  if (layout_.pointer_bitmap != PointerBitmap::arena_two_bits) {
+    // The last eight bytes hold the bits of the last slots whole.
+    std::size_t byte = std::min<std::size_t>(first / 8, kBitmapBytes - 8);
+    return static_cast<std::uint32_t>(load<std::uint64_t>(bitmap, byte) >> (first - byte * 8) &
+                                      ((std::uint64_t{1} << words) - 1));
   }
+  // Four pointer bits, then the four bits that say whether more follow.
+  std::uint32_t pointers = 0;
+  for (std::size_t word = 0; word < words; ++word)
+    pointers |= std::uint32_t{bit(bitmap, (first + word) / 4 * 8 + (first + word) % 4)} << word;
   return pointers;
 }
 

@@ -43,7 +43,8 @@ public:
   // The candidates in these spans (indexes in the table, in the order of their addresses), which
   // are live as far as the runtime has swept. Spans that were swept while they were read are read
   // again. Errors: as AddressSpace::read.
-  Result<std::vector<HeaderCandidate>> find(std::span<const std::uint32_t> spans);
+  // `found` is emptied first; who calls often keeps it, since its memory is most of the cost.
+  Result<> find(std::span<const std::uint32_t> spans, std::vector<HeaderCandidate> &found);
 
   // Spans that could not be read, or that would not hold still.
   std::uint64_t unsettled_span_count() const { return unsettled_span_count_; }
@@ -68,7 +69,7 @@ private:
 
   // Whether no sweep came between: `now` is in the order of addresses.
   static bool is_same(const SpanState &before, std::span<const SpanState> now);
-  Result<Round> read_round(std::span<const std::uint32_t> spans);
+  Result<> read_round(std::span<const std::uint32_t> spans);
   Result<std::vector<SpanState>> read_fields(std::span<const std::uint32_t> spans);
   Result<> read_bitmaps(std::vector<SpanState> &states);
   Result<> read_arena_bitmaps(std::vector<SpanState> &states);
@@ -84,6 +85,7 @@ private:
   HeapRoot root_;
   const SpanTable &spans_;
   HeaderShape shape_;
+  Round round_;
   std::uint64_t unsettled_span_count_ = 0;
 };
 

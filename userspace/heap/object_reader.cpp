@@ -1,7 +1,9 @@
-// Puts requests in the order of their spans by counting, and joins those of one page.
+// Puts requests in the order of their spans, and joins those of one page.
 #include "heap/object_reader.h"
 
 #include <algorithm>
+#include <array>
+#include <numeric>
 
 #include "heap/bulk_read.h"
 
@@ -23,22 +25,33 @@ Result<std::optional<HeapObject>> ObjectReader::object_at(std::uint64_t address)
   return spans_.find_object_at(address);
 }
 
+// Radix sort: the requests of a batch are many more than a comparison sort likes, and their spans
+// too many to count each.
 void ObjectReader::order_by_span(std::span<const ObjectRequest> requests) {
+  constexpr std::size_t kFew = 256;
+  constexpr unsigned kDigitBits = 11;
   order_.resize(requests.size());
-  // Counting sort. For few requests the counters would cost more than they save.
-  if (requests.size() < spans_.size() / 8) {
-    for (std::uint32_t i = 0; i < requests.size(); ++i)
-      order_[i] = i;
-    std::ranges::stable_sort(order_, {}, [&](std::uint32_t i) { return requests[i].span; });
+  std::iota(order_.begin(), order_.end(), 0);
+  auto span_of = [&](std::uint32_t request) { return requests[request].span; };
+  if (requests.size() < kFew) {
+    std::ranges::stable_sort(order_, {}, span_of);
     return;
   }
-  positions_.assign(spans_.size() + 1, 0);
-  for (const ObjectRequest &request : requests)
-    ++positions_[request.span + 1];
-  for (std::size_t span = 1; span < positions_.size(); ++span)
-    positions_[span] += positions_[span - 1];
-  for (std::uint32_t i = 0; i < requests.size(); ++i)
-    order_[positions_[requests[i].span]++] = i;
+  auto [first, last] = std::ranges::minmax(order_, {}, span_of);
+  std::uint32_t lowest = span_of(first), range = span_of(last) - lowest;
+  sorted_.resize(order_.size());
+  for (unsigned shift = 0; shift < 32 && range >> shift != 0; shift += kDigitBits) {
+    std::array<std::uint32_t, 1 << kDigitBits> next{}; // place for each digit
+    auto digit = [&](std::uint32_t request) {
+      return (span_of(request) - lowest) >> shift & ((1 << kDigitBits) - 1);
+    };
+    for (std::uint32_t request : order_)
+      ++next[digit(request)];
+    std::exclusive_scan(next.begin(), next.end(), next.begin(), 0U);
+    for (std::uint32_t request : order_)
+      sorted_[next[digit(request)]++] = request;
+    order_.swap(sorted_);
+  }
 }
 
 Result<std::size_t> ObjectReader::read_batch(std::span<const ObjectRequest> requests,

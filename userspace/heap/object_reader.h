@@ -76,8 +76,8 @@ private:
   bool is_live_ = false;
   std::uint64_t digest_ = 0;
 
-  std::vector<std::uint32_t> order_;     // indexes of requests, by span
-  std::vector<std::uint32_t> positions_; // of each span's first, while sorting
+  std::vector<std::uint32_t> order_;  // indexes of requests, by span
+  std::vector<std::uint32_t> sorted_; // the same, while sorting
   std::vector<MemoryRead> reads_;
   std::vector<std::uint64_t> offsets_; // of each read in buffer_
   std::vector<Answer> answers_;

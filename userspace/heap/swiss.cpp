@@ -83,14 +83,6 @@ bool all_zero(std::span<const std::byte> bytes) {
 
 } // namespace
 
-// Everything of one call of decode(), by the index of the candidate.
-struct SwissDecoder::Batch {
-  std::vector<DecodedMap> maps;
-  std::vector<std::uint64_t> len_in_tables;
-  std::vector<std::uint8_t> depth; // globalDepth
-  std::vector<ObjectRequest> directories, tables, groups;
-};
-
 bool SwissDecoder::parse_header(const HeaderCandidate &candidate, DecodedMap &map,
                                 std::uint64_t &dir_len) const {
   const SwissLayout &at = layout_.swiss;
@@ -120,10 +112,10 @@ bool SwissDecoder::parse_header(const HeaderCandidate &candidate, DecodedMap &ma
 }
 
 Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
-                             bool headers_only, Batch &batch) const {
+                             bool headers_only, std::vector<DecodedMap> &maps) {
   std::uint64_t header_bytes = heap_bytes(layout_.header_size, true, true);
   for (std::uint32_t i = 0; i < candidates.size(); ++i) {
-    DecodedMap &map = batch.maps[i];
+    DecodedMap &map = maps[i];
     std::uint64_t dir_len = 0;
     if (!parse_header(candidates[i], map, dir_len)) {
       map.outcome = DecodeOutcome::no_header;
@@ -152,12 +144,12 @@ Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, Object
       map.sample.slots = kGroupSlots;
       map.sample.bytes.cells = object->size_bytes;
       TableCounts counts{.used = static_cast<std::uint32_t>(map.sample.len)};
-      batch.groups.push_back({map.contents, 8, object->span, i, counts.pack()});
-      batch.len_in_tables[i] = map.sample.len;
+      groups_.push_back({map.contents, 8, object->span, i, counts.pack()});
+      len_in_tables_[i] = map.sample.len;
     } else {
       map.sample.bytes.directory = object->size_bytes;
-      batch.depth[i] = static_cast<std::uint8_t>(std::countr_zero(dir_len));
-      batch.directories.push_back(
+      depth_[i] = static_cast<std::uint8_t>(std::countr_zero(dir_len));
+      directories_.push_back(
           {map.contents, static_cast<std::uint32_t>(dir_len * 8), object->span, i, 0});
     }
   }
@@ -166,8 +158,7 @@ Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, Object
 
 Result<> SwissDecoder::take_directory(const ObjectRequest &request,
                                       std::span<const std::byte> bytes, ObjectReader &reader,
-                                      Batch &batch) const {
-  DecodedMap &map = batch.maps[request.map];
+                                      DecodedMap &map) {
   std::uint64_t len = bytes.size() / 8;
   if (len == 0)
     map.contradict();
@@ -183,16 +174,14 @@ Result<> SwissDecoder::take_directory(const ObjectRequest &request,
     }
     TablePlace place{static_cast<std::uint32_t>(i),
                      static_cast<std::uint32_t>(std::countr_zero(run))};
-    batch.tables.push_back(
-        {table, layout_.swiss.table_size, object->span, request.map, place.pack()});
+    tables_.push_back({table, layout_.swiss.table_size, object->span, request.map, place.pack()});
     map.sample.bytes.directory += object->size_bytes;
   }
   return {};
 }
 
 Result<> SwissDecoder::take_table(const ObjectRequest &request, std::span<const std::byte> bytes,
-                                  ObjectReader &reader, Batch &batch) const {
-  DecodedMap &map = batch.maps[request.map];
+                                  ObjectReader &reader, DecodedMap &map) {
   if (map.outcome != DecodeOutcome::pending)
     return {};
   if (bytes.empty()) {
@@ -211,7 +200,7 @@ Result<> SwissDecoder::take_table(const ObjectRequest &request, std::span<const 
                   std::uint64_t{used} + growth_left <= load_max(capacity) &&
                   load<std::uint64_t>(bytes, at.table_length_mask) == capacity / kGroupSlots - 1u &&
                   load<std::uint64_t>(bytes, at.table_index) == place.position &&
-                  local_depth + place.run_log2 == batch.depth[request.map];
+                  local_depth + place.run_log2 == depth_[request.map];
   auto array = is_sound ? TRY(reader.object_at(groups)) : std::nullopt;
   if (!array || possible_group_sizes(*array, capacity / kGroupSlots).empty()) {
     map.contradict();
@@ -221,9 +210,9 @@ Result<> SwissDecoder::take_table(const ObjectRequest &request, std::span<const 
                      .tombstones =
                          static_cast<std::uint32_t>(load_max(capacity)) - used - growth_left,
                      .capacity = capacity};
-  batch.groups.push_back({groups, static_cast<std::uint32_t>(array->data_bytes()), array->span,
-                          request.map, counts.pack()});
-  batch.len_in_tables[request.map] += used;
+  groups_.push_back({groups, static_cast<std::uint32_t>(array->data_bytes()), array->span,
+                     request.map, counts.pack()});
+  len_in_tables_[request.map] += used;
   map.sample.slots += capacity;
   map.sample.tombstones += counts.tombstones;
   map.sample.bytes.cells += array->size_bytes;
@@ -289,32 +278,33 @@ void finish(DecodedMap &map, std::uint64_t len_in_tables) {
 
 } // namespace
 
-Result<std::vector<DecodedMap>> SwissDecoder::decode(std::span<const HeaderCandidate> candidates,
-                                                     ObjectReader &reader,
-                                                     const DecodeOptions &options) const {
-  Batch batch;
-  batch.maps.resize(candidates.size());
-  batch.len_in_tables.resize(candidates.size());
-  batch.depth.resize(candidates.size());
-  TRY(start(candidates, reader, options.headers_only, batch));
+Result<> SwissDecoder::decode(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
+                              const DecodeOptions &options, std::vector<DecodedMap> &maps) {
+  maps.assign(candidates.size(), {});
+  len_in_tables_.assign(candidates.size(), 0);
+  depth_.assign(candidates.size(), 0);
+  directories_.clear();
+  tables_.clear();
+  groups_.clear();
+  TRY(start(candidates, reader, options.headers_only, maps));
   Result<> taken;
   auto note = [&](Result<> result) {
     if (!result && taken)
       taken = std::move(result);
   };
-  TRY(reader.read(batch.directories, [&](const ObjectRequest &request, auto bytes) {
-    note(take_directory(request, bytes, reader, batch));
+  TRY(reader.read(directories_, [&](const ObjectRequest &request, auto bytes) {
+    note(take_directory(request, bytes, reader, maps[request.map]));
   }));
-  TRY(reader.read(batch.tables, [&](const ObjectRequest &request, auto bytes) {
-    note(take_table(request, bytes, reader, batch));
+  TRY(reader.read(tables_, [&](const ObjectRequest &request, auto bytes) {
+    note(take_table(request, bytes, reader, maps[request.map]));
   }));
   TRY(std::move(taken));
-  TRY(reader.read(batch.groups, [&](const ObjectRequest &request, auto bytes) {
-    take_groups(request, bytes, reader.spans(), batch.maps[request.map]);
+  TRY(reader.read(groups_, [&](const ObjectRequest &request, auto bytes) {
+    take_groups(request, bytes, reader.spans(), maps[request.map]);
   }));
   for (std::size_t i = 0; i < candidates.size(); ++i)
-    finish(batch.maps[i], batch.len_in_tables[i]);
-  return std::move(batch.maps);
+    finish(maps[i], len_in_tables_[i]);
+  return {};
 }
 
 } // namespace mapscope

@@ -21,24 +21,27 @@ class SwissDecoder {
 public:
   explicit SwissDecoder(const HeapLayout &layout) : layout_(layout) {}
 
-  // One answer for each candidate. Errors: as AddressSpace::read.
-  Result<std::vector<DecodedMap>> decode(std::span<const HeaderCandidate> candidates,
-                                         ObjectReader &reader, const DecodeOptions &options) const;
+  // One answer for each candidate in `maps`. Errors: as AddressSpace::read.
+  Result<> decode(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
+                  const DecodeOptions &options, std::vector<DecodedMap> &maps);
 
 private:
-  struct Batch;
-
   // Whether the header alone makes sense. Fills what it says.
   bool parse_header(const HeaderCandidate &candidate, DecodedMap &map,
                     std::uint64_t &dir_len) const;
   Result<> start(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
-                 bool headers_only, Batch &batch) const;
+                 bool headers_only, std::vector<DecodedMap> &maps);
   Result<> take_directory(const ObjectRequest &request, std::span<const std::byte> bytes,
-                          ObjectReader &reader, Batch &batch) const;
+                          ObjectReader &reader, DecodedMap &map);
   Result<> take_table(const ObjectRequest &request, std::span<const std::byte> bytes,
-                      ObjectReader &reader, Batch &batch) const;
+                      ObjectReader &reader, DecodedMap &map);
 
   HeapLayout layout_;
+
+  // Of the batch that is being decoded, by the index of the candidate; kept for its memory.
+  std::vector<std::uint64_t> len_in_tables_;
+  std::vector<std::uint8_t> depth_; // globalDepth
+  std::vector<ObjectRequest> directories_, tables_, groups_;
 };
 
 } // namespace mapscope
