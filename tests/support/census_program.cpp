@@ -1,10 +1,11 @@
 // Starts the program at a pipe, and finds its .bss the simple way: by section headers.
 #include "support/census_program.h"
 
-#include <cstdio>
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <fstream>
 #include <iterator>
-#include <memory>
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -66,29 +67,44 @@ CensusProgram::~CensusProgram() {
 }
 
 bool CensusProgram::read_truth() {
-  Handle<std::FILE, std::fclose> file{::fdopen(output_.release(), "r")};
-  char word[16], name[32];
-  while (std::fscanf(file.get(), "%15s", word) == 1) {
-    std::string kind = word;
-    std::uint64_t address = 0;
-    TrueMap map;
-    if (kind == "ready")
-      return true;
-    if (kind == "bytes" && std::fscanf(file.get(), "%" SCNu64, &bytes) != 1)
+  std::string left, line; // what was read and not yet understood
+  std::array<char, 65536> buffer;
+  while (true) {
+    ssize_t size = ::read(output_.get(), buffer.data(), buffer.size());
+    if (size <= 0)
       return false;
-    if (kind == "map") {
-      if (std::fscanf(file.get(), "%" SCNx64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &address,
-                      &map.len, &map.slots, &map.tombstones) != 4)
+    left.append(buffer.data(), static_cast<std::size_t>(size));
+    std::size_t start = 0;
+    for (std::size_t end; (end = left.find('\n', start)) != left.npos; start = end + 1) {
+      auto text = std::string_view{left}.substr(start, end - start);
+      if (text == "ready")
+        return true;
+      if (!read_line(text))
         return false;
-      maps[address] = map;
     }
-    if (kind == "noise") {
-      if (std::fscanf(file.get(), "%" SCNx64 " %31[^\n]", &address, name) != 2)
-        return false;
-      noise[address] = name;
-    }
+    left.erase(0, start);
   }
-  return false;
+}
+
+bool CensusProgram::read_line(std::string_view line) {
+  std::string_view kind = line.substr(0, line.find(' '));
+  auto next = [&line](int base) {
+    line.remove_prefix(std::min(line.size(), line.find(' ')));
+    line.remove_prefix(std::min<std::size_t>(line.size(), 1));
+    std::uint64_t value = 0;
+    std::from_chars(line.data(), line.data() + line.size(), value, base);
+    return value;
+  };
+  if (kind == "bytes") {
+    bytes = next(10);
+    return true;
+  }
+  std::uint64_t address = next(16);
+  if (kind == "map")
+    maps[address] = {.len = next(10), .slots = next(10), .tombstones = next(10)};
+  else if (kind == "noise")
+    noise[address] = line.substr(line.find(' ') + 1);
+  return kind == "map" || kind == "noise";
 }
 
 bool CensusProgram::read_facts_of(const std::string &path) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/handle.h"
@@ -41,6 +42,7 @@ public:
 
 private:
   bool read_truth();
+  bool read_line(std::string_view line);
   bool read_facts_of(const std::string &path);
 
   Fd input_, output_;
