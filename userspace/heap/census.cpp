@@ -3,6 +3,8 @@
 #include "heap/census.h"
 
 #include <algorithm>
+#include <unordered_set>
+#include <utility>
 
 #include "heap/bulk_read.h"
 #include "heap/classic.h"
@@ -56,8 +58,10 @@ public:
 
 private:
   Result<> take_chunk(std::span<const std::uint32_t> spans);
-  Result<> decode(std::span<const HeaderCandidate> candidates, unsigned attempt,
-                  std::vector<DecodedMap> &maps);
+  Result<> decode(std::span<const HeaderCandidate> candidates, const DecodeOptions &options);
+  DecodeOptions options_alone(unsigned attempt) const;
+  // One map that is too large to be decoded beside others.
+  Result<> take_alone(const HeaderCandidate &candidate, std::uint64_t contents);
   // The candidates among these whose header is no longer what it was.
   Result<std::vector<HeaderCandidate>> changed(std::span<const HeaderCandidate> candidates);
   // One map, read back to back until it agrees with itself.
@@ -75,34 +79,45 @@ private:
   SwissDecoder swiss_;
   ClassicDecoder classic_;
   OwnerSet owners_;
+  std::unordered_set<std::uint64_t> large_contents_;
   std::vector<HeaderCandidate> candidates_; // of the chunk, and what became of them; kept for
   std::vector<DecodedMap> maps_;            // their memory
   Census census_;
 };
 
-Result<> CensusTaker::decode(std::span<const HeaderCandidate> candidates, unsigned attempt,
-                             std::vector<DecodedMap> &maps) {
-  DecodeOptions options{.attempt = attempt, .headers_only = options_.level == CensusLevel::headers};
+Result<> CensusTaker::decode(std::span<const HeaderCandidate> candidates,
+                             const DecodeOptions &options) {
   return layout_.maps == MapImplementation::swiss
-             ? swiss_.decode(candidates, reader_, options, maps)
-             : classic_.decode(candidates, reader_, options, maps);
+             ? swiss_.decode(candidates, reader_, options, maps_)
+             : classic_.decode(candidates, reader_, options, maps_);
+}
+
+// Limits of one map: 4 million tables or 16 GiB of buckets, and what is asked for at once.
+DecodeOptions CensusTaker::options_alone(unsigned attempt) const {
+  constexpr std::uint64_t kDirectoryBytesMax = 1 << 25, kBucketBytesMax = 1ULL << 34;
+  return {.attempt = attempt,
+          .contents_bytes_max =
+              layout_.maps == MapImplementation::swiss ? kDirectoryBytesMax : kBucketBytesMax,
+          .requests_max = 1 << 23};
 }
 
 Result<> CensusTaker::take_chunk(std::span<const std::uint32_t> spans) {
   TRY(finder_.find(spans, candidates_));
   census_.counts.candidate_count += candidates_.size();
-  reader_.set_live(false);
-  TRY(decode(candidates_, 0, maps_));
+  reader_.set_mode(ObjectReader::Mode::bulk);
+  TRY(decode(candidates_, {.headers_only = options_.level == CensusLevel::headers,
+                           .contents_bytes_max = options_.contents_bytes_at_once}));
 
   std::vector<std::uint64_t> again;
   std::vector<HeaderCandidate> absurd;
+  std::vector<std::pair<HeaderCandidate, std::uint64_t>> large; // and what they point to
   for (std::size_t i = 0; i < maps_.size(); ++i)
     switch (maps_[i].outcome) {
     case DecodeOutcome::map:
       accept(maps_[i]);
       break;
     case DecodeOutcome::too_large:
-      ++census_.counts.too_large_count;
+      large.emplace_back(candidates_[i], maps_[i].contents);
       break;
     case DecodeOutcome::no_header:
       absurd.push_back(candidates_[i]);
@@ -119,6 +134,28 @@ Result<> CensusTaker::take_chunk(std::span<const std::uint32_t> spans) {
   census_.counts.retried_count += again.size();
   for (std::uint64_t address : again)
     TRY(settle(address));
+  for (const auto &[candidate, contents] : large)
+    TRY(take_alone(candidate, contents));
+  return {};
+}
+
+Result<> CensusTaker::take_alone(const HeaderCandidate &candidate, std::uint64_t contents) {
+  // Any number of headers could point to the same gigabytes; they are read once.
+  if (!large_contents_.insert(contents).second) {
+    census_.copies.push_back({{candidate.address}, {contents}});
+    return {};
+  }
+  reader_.set_mode(ObjectReader::Mode::bulk);
+  TRY(decode({&candidate, 1}, options_alone(0)));
+  const DecodedMap map = maps_.front();
+  if (map.outcome == DecodeOutcome::map)
+    accept(map);
+  else if (map.outcome == DecodeOutcome::too_large)
+    ++census_.counts.too_large_count;
+  else {
+    ++census_.counts.retried_count;
+    TRY(settle(candidate.address));
+  }
   return {};
 }
 
@@ -155,9 +192,12 @@ Result<> CensusTaker::settle(std::uint64_t address) {
     auto header = std::span{candidate.bytes}.first(layout_.header_size);
     MemoryRead read{{address}, header};
     TRY(space_.read({&read, 1}));
-    reader_.set_live(true);
+    // To ask the runtime where each object is takes time in which a large map changes; so at
+    // times what is known has to do.
+    bool is_afresh = attempt % 4 != 3;
+    reader_.set_mode(is_afresh ? ObjectReader::Mode::afresh : ObjectReader::Mode::one_map);
     reader_.add_to_digest(header);
-    TRY(decode({&candidate, 1}, attempt, maps_));
+    TRY(decode({&candidate, 1}, options_alone(attempt)));
     const DecodedMap map = maps_.front();
     // What it costs to ask the runtime again is spent when something depends on it.
     bool is_map = read.is_read && map.outcome == DecodeOutcome::map;
@@ -169,10 +209,15 @@ Result<> CensusTaker::settle(std::uint64_t address) {
       accept(map);
       return {};
     }
+    if (map.outcome == DecodeOutcome::too_large) {
+      ++census_.counts.too_large_count;
+      return {};
+    }
     // All that was read is as it was at the last attempt of this kind, and contradicts itself:
     // this is no map.
     digests.push_back(reader_.digest());
-    if (attempt >= map.choice_count && digests[attempt] == digests[attempt - map.choice_count]) {
+    if (is_afresh && attempt >= map.choice_count &&
+        digests[attempt] == digests[attempt - map.choice_count]) {
       ++census_.counts.rejected_count;
       return {};
     }

@@ -25,6 +25,8 @@ struct CensusOptions {
   CensusLevel level = CensusLevel::maps;
   // Maps that are decoded together: more read fewer pages twice, fewer take less memory.
   std::uint32_t maps_at_once = 1 << 15;
+  // Maps whose directory or array of buckets is larger are decoded alone.
+  std::uint64_t contents_bytes_at_once = 1 << 20;
   unsigned tries_max = 20; // of a map that contradicts itself, since it may be changing
 };
 
@@ -50,7 +52,7 @@ struct CensusCounts {
   std::uint64_t rejected_count = 0;  // held still and contradicted itself: not a map
   std::uint64_t unsettled_count = 0; // changed faster than it could be read
   std::uint64_t gone_count = 0;      // freed meanwhile
-  std::uint64_t too_large_count = 0; // a directory of more than 4 million tables
+  std::uint64_t too_large_count = 0; // more than 4 million tables, or than 16 GiB of buckets
 
   std::uint64_t retried_count = 0; // of all these, read again
   // What was not looked into.

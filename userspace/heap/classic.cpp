@@ -80,8 +80,11 @@ private:
                       Part part);
   void ask(std::uint32_t index, std::uint64_t address, std::uint64_t size_bytes, std::uint32_t span,
            Part part) {
-    next_.push_back({address, static_cast<std::uint32_t>(size_bytes), span, index,
-                     static_cast<std::uint32_t>(part)});
+    if (next_.size() >= options_.requests_max)
+      maps_[index].result.outcome = DecodeOutcome::too_large;
+    else
+      next_.push_back({address, static_cast<std::uint32_t>(size_bytes), span, index,
+                       static_cast<std::uint32_t>(part)});
   }
   void ask_pieces(std::uint32_t index, const BucketArray &array, std::uint64_t first_bucket,
                   Part part);
@@ -143,6 +146,10 @@ Result<> ClassicBatch::start(const HeaderCandidate &candidate, std::uint32_t ind
   auto object = TRY(reader_.object_at(map.buckets.address));
   if (!object || possible_group_sizes(*object, wanted_buckets(map.b)).empty()) {
     map.result.contradict();
+    return {};
+  }
+  if (object->data_bytes() > options_.contents_bytes_max) {
+    map.result.outcome = DecodeOutcome::too_large;
     return {};
   }
   map.buckets.object = *object;

@@ -1,6 +1,7 @@
 // What a decoder makes of one candidate.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "flow/map_sample.h"
@@ -12,7 +13,7 @@ enum class DecodeOutcome : std::uint8_t {
   map,          // all of it agrees; `sample` is good
   no_header,    // the header alone makes no sense
   contradicted, // something disagrees: no map, or one that was changing
-  too_large,    // beyond what mapscope reads of one map
+  too_large,    // takes more than DecodeOptions allow
 };
 
 struct DecodeOptions {
@@ -20,6 +21,10 @@ struct DecodeOptions {
   // overflow buckets show whether it was the right one.
   unsigned attempt = 0;
   bool headers_only = false; // nothing that a header points to is read
+  // Of one map: its directory, or its array of buckets.
+  std::uint64_t contents_bytes_max = 1 << 20;
+  // Of all maps of the batch, at once. Headers that lie could otherwise ask for any number.
+  std::size_t requests_max = 1 << 20;
 };
 
 struct DecodedMap {

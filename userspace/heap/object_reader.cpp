@@ -20,7 +20,7 @@ constexpr std::size_t kWholePageCount = 3;
 } // namespace
 
 Result<std::optional<HeapObject>> ObjectReader::object_at(std::uint64_t address) {
-  if (is_live_)
+  if (mode_ == Mode::afresh)
     TRY(spans_.refresh(space_, address));
   return spans_.find_object_at(address);
 }
@@ -107,7 +107,7 @@ std::span<const std::byte> ObjectReader::bytes_of(const Answer &answer) {
       answer.size_bytes > read.into.size() - answer.offset)
     return {};
   auto bytes = read.into.subspan(answer.offset, answer.size_bytes);
-  if (is_live_)
+  if (mode_ != Mode::bulk)
     add_to_digest(bytes);
   return bytes;
 }

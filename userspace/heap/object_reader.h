@@ -26,13 +26,17 @@ class ObjectReader {
 public:
   ObjectReader(AddressSpace &space, SpanTable &spans) : space_(space), spans_(spans) {}
 
-  // Live: each object is looked up anew, since spans have come and gone since the table was
-  // made; and what is read adds to a digest. For one map at a time.
-  void set_live(bool is_live) {
-    is_live_ = is_live;
+  // How one object after the other is looked up, and whether what is read adds to a digest.
+  enum class Mode {
+    bulk,    // in the table of spans
+    one_map, // the same, with a digest
+    afresh,  // in the runtime, since spans come and go; with a digest
+  };
+  void set_mode(Mode mode) {
+    mode_ = mode;
     digest_ = 0xcbf29ce484222325; // FNV's offset basis
   }
-  // Of all answers since set_live(): equal for equal bytes.
+  // Of all answers since set_mode(): equal for equal bytes.
   std::uint64_t digest() const { return digest_; }
   void add_to_digest(std::span<const std::byte> bytes);
 
@@ -73,7 +77,7 @@ private:
 
   AddressSpace &space_;
   SpanTable &spans_;
-  bool is_live_ = false;
+  Mode mode_ = Mode::bulk;
   std::uint64_t digest_ = 0;
 
   std::vector<std::uint32_t> order_;  // indexes of requests, by span

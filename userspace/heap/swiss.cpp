@@ -13,7 +13,6 @@ namespace {
 constexpr std::uint64_t kTableSlotsMax = 1024;                 // maxTableCapacity
 constexpr std::uint64_t kTableLenMax = kTableSlotsMax / 8 * 7; // maxAvgGroupLoad of 8 is 7
 constexpr std::uint64_t kCountMax = std::uint64_t{1} << 40;    // of anything in one process
-constexpr std::uint64_t kDirectoryLenMax = 1 << 22;            // 4e9 entries; 32 MiB to read
 
 constexpr std::uint64_t kFullMask = 0x8080808080808080; // a set bit: not full
 constexpr std::uint64_t kEmpty = 0x80, kDeleted = 0xfe;
@@ -39,10 +38,11 @@ struct TableCounts {
 
 // The place of a table in its directory: entries [position, position + 2^run_log2).
 struct TablePlace {
+  static constexpr std::uint32_t kPositionMax = 0xffffff;
   std::uint32_t position = 0, run_log2 = 0;
 
   std::uint32_t pack() const { return position | run_log2 << 24; }
-  static TablePlace unpack(std::uint32_t tag) { return {tag & 0xffffff, tag >> 24}; }
+  static TablePlace unpack(std::uint32_t tag) { return {tag & kPositionMax, tag >> 24}; }
 };
 
 struct ControlCounts {
@@ -112,7 +112,7 @@ bool SwissDecoder::parse_header(const HeaderCandidate &candidate, DecodedMap &ma
 }
 
 Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
-                             bool headers_only, std::vector<DecodedMap> &maps) {
+                             const DecodeOptions &options, std::vector<DecodedMap> &maps) {
   std::uint64_t header_bytes = heap_bytes(layout_.header_size, true, true);
   for (std::uint32_t i = 0; i < candidates.size(); ++i) {
     DecodedMap &map = maps[i];
@@ -122,12 +122,12 @@ Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, Object
       continue;
     }
     map.sample.bytes.header = header_bytes;
-    if (map.contents == 0 || headers_only) {
+    if (map.contents == 0 || options.headers_only) {
       map.sample.evidence = MapEvidence::plausible;
       map.outcome = DecodeOutcome::map;
       continue;
     }
-    if (dir_len > kDirectoryLenMax) {
+    if (dir_len > options.contents_bytes_max / 8) {
       map.outcome = DecodeOutcome::too_large;
       continue;
     }
@@ -158,7 +158,7 @@ Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, Object
 
 Result<> SwissDecoder::take_directory(const ObjectRequest &request,
                                       std::span<const std::byte> bytes, ObjectReader &reader,
-                                      DecodedMap &map) {
+                                      std::size_t tables_max, DecodedMap &map) {
   std::uint64_t len = bytes.size() / 8;
   if (len == 0)
     map.contradict();
@@ -170,6 +170,10 @@ Result<> SwissDecoder::take_directory(const ObjectRequest &request,
     if (!object || !object->has_pointers || !std::has_single_bit(run) || i % run != 0 ||
         object->size_bytes != heap_bytes(layout_.swiss.table_size, true, true)) {
       map.contradict();
+      return {};
+    }
+    if (tables_.size() >= tables_max || i > TablePlace::kPositionMax) {
+      map.outcome = DecodeOutcome::too_large;
       return {};
     }
     TablePlace place{static_cast<std::uint32_t>(i),
@@ -286,14 +290,14 @@ Result<> SwissDecoder::decode(std::span<const HeaderCandidate> candidates, Objec
   directories_.clear();
   tables_.clear();
   groups_.clear();
-  TRY(start(candidates, reader, options.headers_only, maps));
+  TRY(start(candidates, reader, options, maps));
   Result<> taken;
   auto note = [&](Result<> result) {
     if (!result && taken)
       taken = std::move(result);
   };
   TRY(reader.read(directories_, [&](const ObjectRequest &request, auto bytes) {
-    note(take_directory(request, bytes, reader, maps[request.map]));
+    note(take_directory(request, bytes, reader, options.requests_max, maps[request.map]));
   }));
   TRY(reader.read(tables_, [&](const ObjectRequest &request, auto bytes) {
     note(take_table(request, bytes, reader, maps[request.map]));

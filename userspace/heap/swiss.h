@@ -30,9 +30,9 @@ private:
   bool parse_header(const HeaderCandidate &candidate, DecodedMap &map,
                     std::uint64_t &dir_len) const;
   Result<> start(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
-                 bool headers_only, std::vector<DecodedMap> &maps);
+                 const DecodeOptions &options, std::vector<DecodedMap> &maps);
   Result<> take_directory(const ObjectRequest &request, std::span<const std::byte> bytes,
-                          ObjectReader &reader, DecodedMap &map);
+                          ObjectReader &reader, std::size_t tables_max, DecodedMap &map);
   Result<> take_table(const ObjectRequest &request, std::span<const std::byte> bytes,
                       ObjectReader &reader, DecodedMap &map);
 

@@ -148,6 +148,31 @@ TEST_P(CensusTest, MissesNoMapThatHoldsStillWhileOthersChange) {
   EXPECT_LT(unsettled * 100, maps);
 }
 
+// What is too large to be read beside others is read alone.
+TEST_P(CensusTest, SaysTheSameHoweverManyMapsItReadsAtOnce) {
+  CensusProgram program(this->program(), {"-n", "2000", "-noise", "0"});
+  ASSERT_TRUE(program.is_ready());
+  auto together = take_census(program.memory(), program.anchors, program.facts);
+  auto alone = take_census(program.memory(), program.anchors, program.facts,
+                           {.maps_at_once = 170, .contents_bytes_at_once = 32});
+  ASSERT_TRUE(together && alone);
+  EXPECT_EQ(of_program(*together, program), of_program(*alone, program));
+  EXPECT_EQ(of_program(*alone, program).size(), program.maps.size());
+}
+
+// A header tells how long its map is, and where it lies.
+TEST_P(CensusTest, HeadersAloneTellTheLengths) {
+  CensusProgram program(this->program(), {"-n", "2000", "-noise", "0"});
+  ASSERT_TRUE(program.is_ready());
+  auto census = take_census(program.memory(), program.anchors, program.facts,
+                            {.level = CensusLevel::headers});
+  ASSERT_TRUE(census) << census.error().message();
+  auto found = of_program(*census, program);
+  EXPECT_EQ(found.size(), program.maps.size());
+  for (const auto &[address, map] : found)
+    EXPECT_EQ(map.len, program.maps[address].len);
+}
+
 // Every candidate is told of.
 TEST_P(CensusTest, TheCountsAddUp) {
   CensusProgram program(this->program(), {"-n", "1000", "-noise", "100", "-mutate", "1"});
