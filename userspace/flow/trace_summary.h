@@ -95,8 +95,9 @@ struct TraceSummary {
   std::optional<TraceSummaryRow> not_kept;
   TraceSummaryRow total;                 // without site, type and hint
   std::uint64_t maps_forgotten = 0;      // maps seen again after their state had to be given up
-  std::vector<CallSummary> memory_calls; // by name
-  RequestSummary heap_grown, large_allocations;
+  // Absent: left out by a filter, so that nothing is known of them.
+  std::optional<std::vector<CallSummary>> memory_calls; // by name
+  std::optional<RequestSummary> heap_grown, large_allocations;
   std::uint64_t file_calls = 0; // inside map operations
   std::uint64_t misuses = 0;
   TraceEnd end;

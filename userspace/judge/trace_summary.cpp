@@ -196,8 +196,9 @@ TraceSummary TraceSummarizer::finish(std::uint64_t start_ns, TraceEnd end) const
     summary.rows.push_back(std::move(row));
   }
   std::ranges::sort(summary.rows, {}, order_of);
+  summary.memory_calls.emplace();
   for (const auto &[name, call] : calls_)
-    summary.memory_calls.push_back(call);
+    summary.memory_calls->push_back(call);
   summary.maps_forgotten = maps_forgotten_;
   summary.heap_grown = heap_grown_;
   summary.large_allocations = large_allocations_;

@@ -2,15 +2,45 @@
 #include "pipeline/trace_analysis.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <iterator>
 #include <type_traits>
 #include <utility>
 
+#include <fmt/ranges.h>
+
 #include "decode/decode.h"
 
 namespace mapscope {
 namespace {
+
+struct OperationWords {
+  map_operation operation;
+  std::string_view words;
+};
+
+// What a probe tells, of those that a depth or a filter leaves out.
+constexpr std::array kOperationWords = {
+    OperationWords{MAP_OPERATION_MAKE_SMALL, "creations without a size hint"},
+    OperationWords{MAP_OPERATION_NEW_MAP, "creations with a hint"},
+    OperationWords{MAP_OPERATION_MAKE, "creations with a hint"},
+    OperationWords{MAP_OPERATION_GROW_TO_TABLE, "growth past eight entries"},
+    OperationWords{MAP_OPERATION_REHASH, "growth of tables"},
+    OperationWords{MAP_OPERATION_HASH_GROW, "growth"},
+    OperationWords{MAP_OPERATION_CLEAR, "clearing"},
+    OperationWords{MAP_OPERATION_PRUNE, "getting rid of tombstones"},
+};
+
+// Empty: everything is looked at that a line of trace could be about.
+std::string not_all_told(const VerifyScope &scope) {
+  std::vector<std::string_view> left_out;
+  for (const OperationWords &row : kOperationWords)
+    if (!scope.covered_operations.test(row.operation))
+      left_out.push_back(row.words);
+  return left_out.empty() ? std::string{}
+                          : fmt::format("not all told: {}", fmt::join(left_out, ", "));
+}
 
 // What of the events that arrived could not be told, by the names that JSON has for it.
 std::vector<NamedCount> unknown_of(const TraceAttributor::Counts &counts) {
@@ -28,6 +58,9 @@ std::vector<NamedCount> unknown_of(const TraceAttributor::Counts &counts) {
 void TraceAnalysis::target_start(const TargetStart &start) {
   sink_.target(start);
   std::ranges::copy(start.warnings, std::back_inserter(end_.notes));
+  if (std::string note = not_all_told(start.scope);
+      !note.empty() && std::ranges::find(end_.notes, note) == end_.notes.end())
+    end_.notes.push_back(std::move(note));
   auto attributor = std::make_unique<TraceAttributor>(start.process, *start.facts, *start.names,
                                                       start.returns_probed);
   if (start.load_bias)

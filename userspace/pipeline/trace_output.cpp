@@ -13,6 +13,16 @@ namespace {
 // Beyond so much, events are written before the kernel side is drained further.
 constexpr std::size_t kPendingMax = 256 << 10;
 
+// What a filter kept away is not known to be none.
+void leave_out_unwanted(TraceSummary &summary, const TraceFilter &filter) {
+  if (!filter.wants(TraceKind::memory_call))
+    summary.memory_calls.reset();
+  if (!filter.wants(TraceKind::heap_grown))
+    summary.heap_grown.reset();
+  if (!filter.wants(TraceKind::large_allocation))
+    summary.large_allocations.reset();
+}
+
 } // namespace
 
 TraceOutput::TraceOutput(TraceOutputOptions options, const Fd &file)
@@ -67,6 +77,7 @@ void TraceOutput::end(const TraceEnd &end) {
   lost_events_ = event_losses(end.events, end.lost, end.dropped).lost_total() > 0;
   if (options_.shows_summary) {
     TraceSummary summary = summarizer_.finish(start_ns_, end);
+    leave_out_unwanted(summary, options_.filter);
     if (options_.format == TraceFormat::json)
       pending_ += trace_summary_json(summary);
     else

@@ -47,7 +47,9 @@ Json json_of(const RequestSummary &requests) {
 
 Json memory_calls_of(const TraceSummary &summary) {
   Json calls = Json::object();
-  for (const CallSummary &call : summary.memory_calls)
+  if (!summary.memory_calls)
+    return nullptr;
+  for (const CallSummary &call : *summary.memory_calls)
     calls[call.name] = {{"calls", call.calls},
                         {"inside", call.inside},
                         {"errors", call.errors},
@@ -68,20 +70,22 @@ std::string trace_summary_json(const TraceSummary &summary) {
     unknown[count.name] = count.count;
   Json events = losses_json(event_losses(end.events, end.lost, end.dropped));
   events["unknown"] = unknown;
-  Json document = {{"schema", "mapscope.trace_summary/1"},
-                   {"duration_seconds", seconds(summary.duration_ns)},
-                   {"sites", sites},
-                   {"other_sites", summary.not_kept ? counts_of(*summary.not_kept) : Json(nullptr)},
-                   {"totals", counts_of(summary.total)},
-                   {"maps_forgotten", summary.maps_forgotten},
-                   {"memory_calls", memory_calls_of(summary)},
-                   {"heap_grown", json_of(summary.heap_grown)},
-                   {"large_allocations", json_of(summary.large_allocations)},
-                   {"file_calls_inside", summary.file_calls},
-                   {"misuses", summary.misuses},
-                   {"events", events},
-                   {"command", command_json(end.command)},
-                   {"notes", end.notes}};
+  Json document = {
+      {"schema", "mapscope.trace_summary/1"},
+      {"duration_seconds", seconds(summary.duration_ns)},
+      {"sites", sites},
+      {"other_sites", summary.not_kept ? counts_of(*summary.not_kept) : Json(nullptr)},
+      {"totals", counts_of(summary.total)},
+      {"maps_forgotten", summary.maps_forgotten},
+      {"memory_calls", memory_calls_of(summary)},
+      {"heap_grown", summary.heap_grown ? json_of(*summary.heap_grown) : Json(nullptr)},
+      {"large_allocations",
+       summary.large_allocations ? json_of(*summary.large_allocations) : Json(nullptr)},
+      {"file_calls_inside", summary.file_calls},
+      {"misuses", summary.misuses},
+      {"events", events},
+      {"command", command_json(end.command)},
+      {"notes", end.notes}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -121,6 +121,16 @@ std::string requests_text(const RequestSummary &requests, std::string_view what)
   return text;
 }
 
+std::string calls_text(const std::vector<CallSummary> &calls) {
+  std::vector<std::string> texts;
+  for (const CallSummary &call : calls)
+    texts.push_back(
+        fmt::format("{} {} ({}{})", format_count(call.calls), call.name,
+                    bytes_text(call.bytes, call.bytes_not_told),
+                    call.errors > 0 ? fmt::format(", {} failed", format_count(call.errors)) : ""));
+  return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, ", "));
+}
+
 void append_rest(const TraceSummary &summary, bool colour, std::string &out) {
   auto row = [&](std::string_view label, std::string_view text) {
     out += coloured(fmt::format("{:<17}", label), Colour::dim, colour);
@@ -128,15 +138,15 @@ void append_rest(const TraceSummary &summary, bool colour, std::string &out) {
     out += '\n';
   };
   out += '\n';
-  std::vector<std::string> calls;
-  for (const CallSummary &call : summary.memory_calls)
-    calls.push_back(
-        fmt::format("{} {} ({}{})", format_count(call.calls), call.name,
-                    bytes_text(call.bytes, call.bytes_not_told),
-                    call.errors > 0 ? fmt::format(", {} failed", format_count(call.errors)) : ""));
-  row("memory calls", calls.empty() ? "none" : fmt::format("{}", fmt::join(calls, ", ")));
-  row("heap", requests_text(summary.heap_grown, "growth") + "; " +
-                  requests_text(summary.large_allocations, "large allocation"));
+  if (summary.memory_calls)
+    row("memory calls", calls_text(*summary.memory_calls));
+  std::vector<std::string> requests;
+  if (summary.heap_grown)
+    requests.push_back(requests_text(*summary.heap_grown, "growth"));
+  if (summary.large_allocations)
+    requests.push_back(requests_text(*summary.large_allocations, "large allocation"));
+  if (!requests.empty())
+    row("heap", fmt::format("{}", fmt::join(requests, "; ")));
   if (summary.file_calls > 0)
     row("FILE CALLS", format_count(summary.file_calls) + " inside map operations");
   if (summary.misuses > 0)

@@ -240,16 +240,16 @@ TEST(TraceSummaryTest, CountsCallsRequestsAndMisuse) {
            outside_event("mmap", {0, 4096}, {}), call_event(TraceKind::file_call, write_call()),
            heap_event(), large_event(), misuse_event()});
   TraceSummary summary = finished(summarizer);
-  ASSERT_EQ(summary.memory_calls.size(), 1u);
-  const CallSummary &calls = summary.memory_calls[0];
+  ASSERT_EQ(summary.memory_calls->size(), 1u);
+  const CallSummary &calls = summary.memory_calls->front();
   EXPECT_EQ(calls.calls, 3u);
   EXPECT_EQ(calls.inside, 1u);
   EXPECT_EQ(calls.errors, 1u);
   EXPECT_EQ(calls.bytes, std::uint64_t{4} << 20) << "the failed one mapped nothing";
   EXPECT_EQ(calls.bytes_not_told, 1u);
-  EXPECT_EQ(summary.heap_grown.count, 1u);
-  EXPECT_EQ(summary.heap_grown.inside_bytes, std::uint64_t{4} << 20);
-  EXPECT_EQ(summary.large_allocations.inside_count, 0u);
+  EXPECT_EQ(summary.heap_grown->count, 1u);
+  EXPECT_EQ(summary.heap_grown->inside_bytes, std::uint64_t{4} << 20);
+  EXPECT_EQ(summary.large_allocations->inside_count, 0u);
   EXPECT_EQ(summary.file_calls, 1u);
   EXPECT_EQ(summary.misuses, 1u);
 }

@@ -28,8 +28,11 @@ TraceSummary summary_of(std::vector<TraceSummaryRow> rows) {
   for (const TraceSummaryRow &row : rows)
     summary.total += row;
   summary.rows = std::move(rows);
-  summary.memory_calls = {
-      {.name = "mmap", .calls = 21, .inside = 2, .errors = 1, .bytes = 1 << 20}};
+  summary.memory_calls.emplace();
+  summary.memory_calls->push_back(
+      {.name = "mmap", .calls = 21, .inside = 2, .errors = 1, .bytes = 1 << 20});
+  summary.heap_grown.emplace();
+  summary.large_allocations.emplace();
   summary.end.events[EVENT_KIND_MAP_OPERATION] = {.sent = 1234, .lost_ring_full = 0};
   return summary;
 }
@@ -114,6 +117,19 @@ TEST(TraceSummaryJsonTest, HasTheKeysThatOthersBuildOn) {
   EXPECT_EQ(document.at("events").at("sent"), 1234);
   EXPECT_EQ(document.at("events").at("lost").at("ring_full"), 0);
   EXPECT_TRUE(document.at("command").is_null());
+}
+
+TEST(TraceSummaryTextTest, WhatAFilterKeptAwayIsNotCalledNone) {
+  TraceSummary summary = summary_of({});
+  summary.memory_calls.reset();
+  summary.heap_grown.reset();
+  summary.large_allocations.reset();
+  std::string text = trace_summary_text(summary, false);
+  EXPECT_FALSE(text.contains("memory calls")) << text;
+  EXPECT_FALSE(text.contains("heap")) << text;
+  json document = json::parse(trace_summary_json(summary));
+  EXPECT_TRUE(document.at("memory_calls").is_null());
+  EXPECT_TRUE(document.at("heap_grown").is_null());
 }
 
 } // namespace
