@@ -23,8 +23,9 @@ enum class CensusLevel {
 
 struct CensusOptions {
   CensusLevel level = CensusLevel::maps;
-  // Maps that are decoded together: more read fewer pages twice, fewer take less memory.
-  std::uint32_t maps_at_once = 1 << 15;
+  // Maps that are decoded together: more read fewer pages twice, fewer stay in the processor's
+  // caches. 2^13 took a tenth less time than 2^15 where neighbours were made together.
+  std::uint32_t maps_at_once = 1 << 13;
   // Maps whose directory or array of buckets is larger are decoded alone.
   std::uint64_t contents_bytes_at_once = 1 << 20;
   unsigned tries_max = 20; // of a map that contradicts itself, since it may be changing

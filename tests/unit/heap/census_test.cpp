@@ -2,7 +2,10 @@
 // the bytes that the heap itself counts.
 #include "heap/census.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>

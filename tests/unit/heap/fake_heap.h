@@ -2,6 +2,8 @@
 // that a test picks, so that it can spoil any byte of them.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <map>
