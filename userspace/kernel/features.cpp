@@ -35,32 +35,36 @@ constexpr Capability kAdmin{"CAP_SYS_ADMIN", CAP_SYS_ADMIN};
 
 constexpr const char *kUnused = "";
 
+// `replay` needs nothing of the kernel.
+const std::vector<const char *> kTracers = {"verify", "trace", "record"};
+const std::vector<const char *> kAllThatParse = {"verify", "trace", "record", "inspect"};
+
 // In the order of the report: what everything rests on first.
 // clang-format off
 const std::vector<Row> &rows() {
   static const std::vector<Row> kRows = {
       {"BTF", try_kernel_types, "programs that fit the running kernel",
-       "no program can be loaded", {}, {"verify"}},
+       "no program can be loaded", {}, kTracers},
       {"capabilities", try_capabilities, "loading programs and placing them",
-       "no program can be loaded", {kBpf, kPerfmon}, {"verify"}},
+       "no program can be loaded", {kBpf, kPerfmon}, kTracers},
       {"uprobe", try_uprobe, "seeing map operations",
-       "no map operation is seen", {kBpf, kPerfmon}, {"verify"}},
+       "no map operation is seen", {kBpf, kPerfmon}, kTracers},
       {"uprobe_multi", try_uprobe_multi, "all probes of a binary in one link",
        "one link for each probe, 0.1 s each to close", {kBpf, kPerfmon}, {}},
       {"tp_btf sys_enter", try_typed_system_call_entry, "seeing system calls",
-       "no system call is seen", {kBpf, kPerfmon}, {"verify"}},
+       "no system call is seen", {kBpf, kPerfmon}, kTracers},
       {"tp_btf sys_exit", try_typed_system_call_exit, "results of system calls",
-       "no result of a call is known", {kBpf, kPerfmon}, {"verify"}},
+       "no result of a call is known", {kBpf, kPerfmon}, kTracers},
       {"tp_btf sched_process_exec", try_typed_process_exec, "following a process through exec",
-       "probes are lost silently", {kBpf, kPerfmon}, {"verify"}},
+       "probes are lost silently", {kBpf, kPerfmon}, kTracers},
       {"tp_btf io_uring_submit_req", try_typed_io_uring_submit, "seeing io_uring requests",
        "only io_uring_enter is seen", {kBpf, kPerfmon}, {}},
       {"ring buffer", try_ring_buffer, "records from the kernel",
-       "no record arrives", {kBpf}, {"verify"}},
+       "no record arrives", {kBpf}, kTracers},
       {"bpf_loop", try_loop_helper, "walking stacks and paths in the kernel",
-       "the programs are refused", {kBpf, kPerfmon}, {"verify"}},
+       "the programs are refused", {kBpf, kPerfmon}, kTracers},
       {"bpf_get_attach_cookie", try_attach_cookie, "telling the probes of a link apart",
-       "the programs are refused", {kBpf, kPerfmon}, {"verify"}},
+       "the programs are refused", {kBpf, kPerfmon}, kTracers},
       {"bpf_rdonly_cast", try_rdonly_cast, "cheap looks at open files",
        "each look takes some 300 ns more", {kBpf, kPerfmon}, {}},
       {"raw_tp sys_enter", try_raw_tracepoint, kUnused,
@@ -82,9 +86,9 @@ const std::vector<Row> &rows() {
       {"PAGEMAP_SCAN", try_page_map_scan, "which pages are resident, in few calls",
        "the page map is read entry by entry", {kPtrace}, {}},
       {"seccomp", try_seccomp, "confining the parser of executables",
-       "executables are not parsed", {}, {"verify", "inspect"}},
+       "executables are not parsed", {}, kAllThatParse},
       {"no lockdown", try_lockdown, "reading kernel memory in BPF programs",
-       "the programs are refused", {}, {"verify"}},
+       "the programs are refused", {}, kTracers},
       {"locked memory", try_locked_memory, kUnused,
        "kernels from 5.11 on charge BPF maps to the cgroup", {}, {}},
       {"tracefs", try_tracefs, kUnused,
