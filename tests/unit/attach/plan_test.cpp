@@ -127,7 +127,7 @@ TEST(PlanTest, TheKernelIsToldWhereTheRuntimeKeepsThings) {
   EXPECT_EQ(settings.g_sched_bp, 96u);
   EXPECT_EQ(settings.m_curg, 184u);
   EXPECT_EQ(settings.tls_offset, -8);
-  EXPECT_EQ(settings.flags, unsigned{TARGET_GO | TARGET_TLS_KNOWN});
+  EXPECT_EQ(settings.flags, unsigned{TARGET_GO | TARGET_TLS_KNOWN | TARGET_SWISS});
 }
 
 TEST(PlanTest, FramesOfOldVersionsMayStray) {
