@@ -23,7 +23,7 @@ RUNS = {
     "maps of 10": (["bench_growth", "-k", "20000", "-n", "10"], 25),
     "hot loop": (["bench_hot", "-k", "1000000"], 25),
 }
-# What the issue that asked for `trace` allows, of the target's own CPU.
+# What `trace` may cost, of the target's own CPU.
 LIMITS = {("maps of 1,000", "trace"): 1.15, ("maps of 10", "trace"): 1.05, ("maps of 10", "trace --all"): 3.5, ("hot loop", "trace"): 1.02}
 TOOL_LIMIT = {("maps of 1,000", "trace"): 0.02}
 
