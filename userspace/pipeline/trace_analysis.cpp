@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "decode/decode.h"
+#include "pipeline/target_lookup.h"
 
 namespace mapscope {
 namespace {
@@ -77,21 +78,12 @@ void TraceAnalysis::record(std::span<const std::byte> record) {
   std::visit([&](const auto &body) { take(event->header, body); }, event->body);
 }
 
-// Between an exec and the new probes, records still name the place of the old image.
-TraceAnalysis::Target *TraceAnalysis::target_of(const event_header &header) {
-  if (auto target = targets_.find(header.target); target != targets_.end())
-    return &target->second;
-  auto same_process = std::ranges::find_if(
-      targets_, [&](const auto &entry) { return entry.second.start.tgid == header.tgid; });
-  return same_process == targets_.end() ? nullptr : &same_process->second;
-}
-
 template <typename Body> void TraceAnalysis::take(const event_header &header, const Body &body) {
   // Of processes that are no targets (yet) these are told too.
   constexpr bool kMayBeStrange = std::is_same_v<Body, process_exec_event> ||
                                  std::is_same_v<Body, process_exit_event> ||
                                  std::is_same_v<Body, process_fork_event>;
-  Target *target = target_of(header);
+  Target *target = target_of(targets_, header);
   if (target == nullptr) {
     if constexpr (!kMayBeStrange)
       ++end_.dropped[static_cast<std::size_t>(DropReason::unknown_target)];

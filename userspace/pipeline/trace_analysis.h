@@ -45,7 +45,6 @@ private:
     std::unique_ptr<TraceAttributor> attributor;
   };
 
-  Target *target_of(const event_header &header);
   template <typename Body> void take(const event_header &header, const Body &body);
   void hand_on(std::vector<TraceEvent> events);
 

@@ -9,6 +9,7 @@
 #include "base/overloaded.h"
 #include "decode/decode.h"
 #include "pipeline/probe_hits.h"
+#include "pipeline/target_lookup.h"
 
 namespace mapscope {
 
@@ -47,18 +48,9 @@ void VerifyAnalysis::take(const Event &event) {
              event.body);
 }
 
-// Between an exec and the new probes, records still name the place of the old image.
-VerifyAnalysis::Target *VerifyAnalysis::target_of(const event_header &header) {
-  if (auto target = targets_.find(header.target); target != targets_.end())
-    return &target->second;
-  auto same_process = std::ranges::find_if(
-      targets_, [&](const auto &entry) { return entry.second.start.tgid == header.tgid; });
-  return same_process == targets_.end() ? nullptr : &same_process->second;
-}
-
 template <typename Call>
 void VerifyAnalysis::take_call(const event_header &header, const Call &call) {
-  Target *target = target_of(header);
+  Target *target = target_of(targets_, header);
   if (target == nullptr) {
     ++counts_.dropped[static_cast<std::size_t>(DropReason::unknown_target)];
     return;

@@ -37,7 +37,6 @@ private:
 
   void set_load_bias(Target &target, LoadBias bias);
   void take(const Event &event);
-  Target *target_of(const event_header &header);
   template <typename Call> void take_call(const event_header &header, const Call &call);
   void note_attribution(const CallAttributor::Counts &counts);
 

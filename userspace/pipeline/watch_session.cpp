@@ -93,6 +93,7 @@ private:
   void handle(const map_misuse_event &event);
   void watch_new_image(pid_t pid, std::uint64_t exec_time_ns, std::uint16_t old_index);
   void retire(std::uint32_t index);
+  void tell_end(std::uint32_t index);
   void drain();
   void look_at_rates();
   target_counts counts() const;
@@ -287,6 +288,10 @@ void WatchSession::retire(std::uint32_t index) {
   auto target = targets_.extract(index);
   tracer_.unwatch_target(index);
   target.mapped()->detach();
+  tell_end(index);
+}
+
+void WatchSession::tell_end(std::uint32_t index) {
   TargetEnd end{index, tracer_.counts(index)};
   past_counts_ = sum_of(past_counts_, end.counts);
   observer_.target_end(end);
@@ -354,11 +359,8 @@ void WatchSession::finish(std::optional<HeldCommand> &command) {
   for (auto &[index, target] : targets_)
     target->detach();
   drain();
-  for (const auto &[index, target] : targets_) {
-    TargetEnd target_end{index, tracer_.counts(index)};
-    past_counts_ = sum_of(past_counts_, target_end.counts);
-    observer_.target_end(target_end);
-  }
+  for (const auto &[index, target] : targets_)
+    tell_end(index);
   targets_.clear();
   end.events = tracer_.event_totals();
   end.cost.probe_hits = hits_of(past_counts_);
