@@ -7,11 +7,10 @@
 
 #include "bpf/contract/events.h"
 #include "flow/binary_facts.h"
+#include "go/map_rules.h"
 
 namespace mapscope {
 
-inline constexpr std::uint64_t kSlotsOfGroup = 8;     // of a classic bucket as well
-inline constexpr std::uint64_t kTableSlotsMax = 1024; // internal/runtime/maps/table.go
 inline constexpr unsigned kLogBucketsMax = 48;        // more than any address space holds
 
 // Go source: runtime.hmap in runtime/map.go (until 1.23), runtime/map_noswiss.go (1.24, 1.25);

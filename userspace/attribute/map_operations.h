@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "attribute/map_allocation.h"
+#include "go/map_rules.h"
 #include "attribute/map_header.h"
 #include "attribute/map_tracker.h"
 #include "flow/trace_event.h"

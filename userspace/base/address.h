@@ -37,5 +37,6 @@ template <typename Space> struct Range {
 };
 
 using ElfRange = Range<struct InElf>;
+using ProcessRange = Range<struct InProcess>;
 
 } // namespace mapscope

@@ -1,5 +1,5 @@
-// The bytes of one address space, read in bulk: of a live process, and later of a core file or of a
-// snapshot. Implemented by memory/; used by heap/ and others, which must not know which it is.
+// The bytes of one address space, read in bulk: of a live process, of a core file or of a snapshot.
+// Implemented by memory/; used by heap/ and others, which must not know which it is.
 #pragma once
 
 #include <cstddef>
@@ -29,6 +29,16 @@ struct Mapping {
   std::string name;                    // path, "[heap]", "[anon: Go: heap]"; empty: none
 };
 
+// Neighbouring pages of one kind. Pages that are neither in memory nor in swap have no run: nobody
+// has touched them, or they were given back.
+struct PageRun {
+  ProcessRange range;      // whole pages of 4 KiB, or of whatever the machine has
+  bool is_swapped = false; // else in memory
+  bool is_huge = false;    // part of a transparent huge page
+  bool is_file = false;    // of a file, or shared
+  friend bool operator==(const PageRun &, const PageRun &) = default;
+};
+
 class AddressSpace {
 public:
   virtual ~AddressSpace() = default;
@@ -40,6 +50,13 @@ public:
 
   // In the order of addresses, as they are now.
   virtual Result<std::vector<Mapping>> mappings() = 0;
+
+  // Which pages of these ranges (in the order of addresses, apart from each other) are in memory
+  // or in swap. Errors: unsupported (the source can't know: a core file), as read().
+  virtual Result<std::vector<PageRun>> resident_pages(std::span<const ProcessRange> ranges) {
+    (void)ranges;
+    return fail(Errc::unsupported, "which pages are in memory is not known here");
+  }
 };
 
 } // namespace mapscope

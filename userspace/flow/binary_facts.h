@@ -93,6 +93,16 @@ struct FunctionRange {
   ElfRange range;
 };
 
+// Variables of the Go runtime that tell of its heap. 0: not found; what is found may be wrong,
+// since it comes from code where symbols are stripped, so readers check it.
+struct RuntimeVariables {
+  ElfAddress heap;          // runtime.mheap_
+  ElfAddress gc_controller; // runtime.gcController
+  ElfAddress statistics;    // runtime.memstats
+  ElfAddress hash_keys;     // runtime.aeskeysched, 128 random bytes of each process (amd64)
+  friend bool operator==(const RuntimeVariables &, const RuntimeVariables &) = default;
+};
+
 struct BinaryFacts {
   std::string path;
   std::string build_id; // hex of the GNU build id, else Go's own; empty: none
@@ -121,6 +131,9 @@ struct BinaryFacts {
   ElfAddress module_data;           // runtime.firstmoduledata
   ElfAddress all_goroutines;        // runtime.allgs, a slice of *g; 0: not known
   std::optional<std::int32_t> tls_offset; // of g from the FS base (amd64)
+  RuntimeVariables variables;
+  std::vector<ElfRange> zeroed_data; // .bss and .noptrbss: where most variables of the runtime lie
+  ElfRange types;                    // type descriptors and their names; empty: not known
 
   RuntimeLayout layout;
 

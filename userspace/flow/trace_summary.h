@@ -93,8 +93,8 @@ struct TraceSummary {
   std::vector<TraceSummaryRow> rows; // most bytes first
   // Operations at lines that came when no more could be kept, in one row without a site.
   std::optional<TraceSummaryRow> not_kept;
-  TraceSummaryRow total;                 // without site, type and hint
-  std::uint64_t maps_forgotten = 0;      // maps seen again after their state had to be given up
+  TraceSummaryRow total;            // without site, type and hint
+  std::uint64_t maps_forgotten = 0; // maps seen again after their state had to be given up
   // Absent: left out by a filter, so that nothing is known of them.
   std::optional<std::vector<CallSummary>> memory_calls; // by name
   std::optional<RequestSummary> heap_grown, large_allocations;

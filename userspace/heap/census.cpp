@@ -18,18 +18,6 @@
 namespace mapscope {
 namespace {
 
-HeapStatistics statistics_of(const SpanTable &spans, const HeapRoot &root) {
-  HeapStatistics heap{.gc_cycles = root.sweepgen / 2, .span_count = spans.size()};
-  for (std::uint32_t span = 0; span < spans.size(); ++span) {
-    heap.in_use_bytes += spans.size_bytes(span);
-    if (spans.span_class(span).size_class() == 0) {
-      ++heap.large_object_count;
-      heap.large_object_bytes += spans.size_bytes(span);
-    }
-  }
-  return heap;
-}
-
 class CensusTaker {
 public:
   CensusTaker(AddressSpace &space, const HeapLayout &layout, const HeapRoot &root,
@@ -37,7 +25,7 @@ public:
       : space_(space), layout_(layout), options_(options), spans_(std::move(spans)),
         finder_(space, layout, root, spans_), reader_(space, spans_), swiss_(layout),
         classic_(layout) {
-    census_.heap = statistics_of(spans_, root);
+    census_.heap.gc_cycles = root.sweepgen / 2;
   }
 
   Result<Census> take() {

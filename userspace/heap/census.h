@@ -11,6 +11,8 @@
 #include "flow/address_space.h"
 #include "flow/binary_facts.h"
 #include "flow/map_sample.h"
+#include "flow/map_type_layout.h"
+#include "flow/process_sample.h"
 #include "heap/map_table.h"
 #include "heap/runtime_data.h"
 
@@ -21,6 +23,8 @@ enum class CensusLevel {
   maps,    // and what headers point to
 };
 
+class CensusMemory; // heap/census_memory.h
+
 struct CensusOptions {
   CensusLevel level = CensusLevel::maps;
   // Maps that are decoded together: more read fewer pages twice, fewer stay in the processor's
@@ -29,13 +33,11 @@ struct CensusOptions {
   // Maps whose directory or array of buckets is larger are decoded alone.
   std::uint64_t contents_bytes_at_once = 1 << 20;
   unsigned tries_max = 20; // of a map that contradicts itself, since it may be changing
-};
-
-struct HeapStatistics {
-  std::uint64_t gc_cycles = 0; // begun since the start
-  std::uint64_t span_count = 0;
-  std::uint64_t in_use_bytes = 0;                               // of spans that hold objects
-  std::uint64_t large_object_count = 0, large_object_bytes = 0; // above 32 KiB
+  bool types = true;       // tell types, and prove maps by the hashes of their keys
+  bool residency = false;  // tell which of a map's bytes are in memory
+  // What an earlier census of the same process learned, and where this one leaves what it learns:
+  // types and hashes are looked at once for each address and seed.
+  CensusMemory *memory = nullptr;
 };
 
 // A header that points to what another header points to: a bitwise copy. Which of the two is the
@@ -45,26 +47,16 @@ struct HeaderCopy {
   ProcessAddress contents; // directory, group or buckets that both have
 };
 
-// Where each candidate went. Their sum is candidate_count.
-struct CensusCounts {
-  std::uint64_t candidate_count = 0; // allocated objects with the pointers of a header
-  std::uint64_t map_count = 0;       // copies not among them
-  std::uint64_t copy_count = 0;
-  std::uint64_t rejected_count = 0;  // held still and contradicted itself: not a map
-  std::uint64_t unsettled_count = 0; // changed faster than it could be read
-  std::uint64_t gone_count = 0;      // freed meanwhile
-  std::uint64_t too_large_count = 0; // more than 4 million tables, or than 16 GiB of buckets
-
-  std::uint64_t retried_count = 0; // of all these, read again
-  // What was not looked into.
-  std::uint64_t span_left_out_count = 0, header_span_unsettled_count = 0;
-};
-
 struct Census {
   MapTable maps; // in the order of addresses, but for those that were read again
   std::vector<HeaderCopy> copies;
   CensusCounts counts;
   HeapStatistics heap;
+
+  // Every map type of the process, and the sets of them (indexes, ascending) that maps may have.
+  // MapSample::types is an index of a set; set 0 is empty.
+  std::vector<MapTypeLayout> types;
+  std::vector<std::vector<std::uint32_t>> type_sets{{}};
 };
 
 // Errors: unsupported (layout not known, heap too large), not_found (no Go heap: the program may

@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "base/size_classes.h"
+#include "go/size_classes.h"
 #include "heap/bulk_read.h"
 
 namespace mapscope {
@@ -121,6 +121,22 @@ Result<std::vector<std::uint64_t>> scan(AddressSpace &space, const HeapAnchors &
 }
 
 } // namespace
+
+HeapAnchors HeapAnchors::of(const BinaryFacts &facts, LoadBias bias) {
+  HeapAnchors anchors;
+  auto in_process = [&](ElfAddress address) {
+    return address.value == 0 ? ProcessAddress{} : bias.to_process(address);
+  };
+  for (const ElfRange &range : facts.zeroed_data)
+    anchors.data.push_back({bias.to_process(range.start), range.size_bytes});
+  if (facts.variables.heap.value != 0)
+    anchors.mheap_candidates.push_back(in_process(facts.variables.heap));
+  anchors.gc_controller = in_process(facts.variables.gc_controller);
+  anchors.statistics = in_process(facts.variables.statistics);
+  anchors.hash_keys = in_process(facts.variables.hash_keys);
+  anchors.types = {in_process(facts.types.start), facts.types.size_bytes};
+  return anchors;
+}
 
 Result<HeapRoot> read_root(AddressSpace &space, std::uint64_t mheap, const HeapLayout &layout) {
   HeapRoot root{.mheap = mheap};

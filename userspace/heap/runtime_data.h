@@ -12,12 +12,15 @@
 
 namespace mapscope {
 
-using ProcessRange = Range<struct InProcess>;
-
 // What the executable tells of the places to look in, at the addresses of this process.
 struct HeapAnchors {
   std::vector<ProcessRange> data;               // .bss and .noptrbss: mheap_ lies in one of them
   std::vector<ProcessAddress> mheap_candidates; // from symbols or code; may be empty or wrong
+  // The rest of BinaryFacts::variables, and the type descriptors; 0 or empty: not known.
+  ProcessAddress gc_controller, statistics, hash_keys;
+  ProcessRange types;
+
+  static HeapAnchors of(const BinaryFacts &facts, LoadBias bias);
 };
 
 // The heap's root, as it was when it was read.

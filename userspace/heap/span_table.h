@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/size_classes.h"
 #include "flow/address_space.h"
+#include "go/size_classes.h"
 #include "heap/heap_layout.h"
 #include "heap/runtime_data.h"
 

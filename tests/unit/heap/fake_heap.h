@@ -9,7 +9,7 @@
 #include <map>
 #include <vector>
 
-#include "base/size_classes.h"
+#include "go/size_classes.h"
 #include "binary/layout_table.h"
 #include "flow/address_space.h"
 #include "flow/binary_facts.h"

@@ -31,7 +31,8 @@ std::string wrong_system_header(std::string_view folder, std::string_view includ
       {"<elf.h", "<gelf.h", "<libelf.h", "<dwarf.h", "<elfutils/", "<capstone/"});
   if (folder != "kernel" && starts_with_any(include, kBpf))
     return "only kernel/ speaks to libbpf";
-  if (folder != "binary" && starts_with_any(include, kExecutables))
+  if (folder != "binary" && starts_with_any(include, kExecutables) &&
+      !(folder == "memory" && include == "<elf.h>")) // core files
     return "only binary/ parses executables";
   return {};
 }
@@ -46,10 +47,10 @@ std::string wrong_project_header(std::string_view folder, std::string_view path)
     return path.starts_with("bpf/contract/") ? "" : "user space sees bpf/ through contract/ only";
   if (included == folder || included == "base" || included == "flow" || included == "skeletons")
     return {};
-  if (included == "wire" && folder != "flow")
+  if ((included == "wire" || included == "go") && folder != "flow")
     return {};
-  return fmt::format("{}/ may include base/, flow/, wire/ and itself; stages meet in pipeline/",
-                     folder);
+  return fmt::format(
+      "{}/ may include base/, flow/, go/, wire/ and itself; stages meet in pipeline/", folder);
 }
 
 std::string bpf_violation(std::string_view file, std::string_view include) {

@@ -1,11 +1,10 @@
 // Follows the allocating functions of the runtime, step by step.
-#include "attribute/map_allocation.h"
+#include "go/map_rules.h"
 
 #include <algorithm>
 #include <bit>
 
-#include "attribute/map_header.h"
-#include "base/size_classes.h"
+#include "go/size_classes.h"
 
 namespace mapscope {
 namespace {

@@ -1,5 +1,5 @@
 // The heap's rounding, against the runtime sources of every Go release on this machine.
-#include "base/size_classes.h"
+#include "go/size_classes.h"
 
 #include <cstdio>
 #include <filesystem>

@@ -9,6 +9,9 @@
 
 namespace mapscope {
 
+inline constexpr std::uint64_t kSlotsOfGroup = 8;     // of a classic bucket as well
+inline constexpr std::uint64_t kTableSlotsMax = 1024; // internal/runtime/maps/table.go
+
 // Of one operation. How large a group or bucket is, only the type of the map tells.
 struct Allocation {
   std::uint64_t fixed_bytes = 0;     // headers, tables, directories: as the heap counts them

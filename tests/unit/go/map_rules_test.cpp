@@ -1,5 +1,5 @@
 // MapRules against what the runtime of several releases counted itself.
-#include "attribute/map_allocation.h"
+#include "go/map_rules.h"
 
 #include <charconv>
 #include <string_view>
@@ -16,7 +16,7 @@ struct Measured {
 };
 
 constexpr Measured kMeasured[] = {
-#include "unit/attribute/map_bytes.inc"
+#include "unit/go/map_bytes.inc"
 };
 
 BinaryFacts facts_of(std::string_view release) {
@@ -59,7 +59,7 @@ std::optional<Allocation> classic_growth(const MapRules &rules, std::uint64_t le
   return std::nullopt;
 }
 
-TEST(MapAllocationTest, AgreesWithWhatTheRuntimeCounts) {
+TEST(MapRulesTest, AgreesWithWhatTheRuntimeCounts) {
   std::size_t compared = 0;
   for (const Measured &measured : kMeasured) {
     SCOPED_TRACE(fmt::format("{} {} {} {}", measured.release, measured.what, measured.type,
@@ -82,20 +82,20 @@ TEST(MapAllocationTest, AgreesWithWhatTheRuntimeCounts) {
   EXPECT_GT(compared, 300U);
 }
 
-TEST(MapAllocationTest, AHeaderOnTheStackAsksForNothing) {
+TEST(MapRulesTest, AHeaderOnTheStackAsksForNothing) {
   MapRules rules{facts_of("1.27.4")};
   EXPECT_EQ(rules.bytes(rules.creation(8, false)->allocation, nullptr), 0U);
   EXPECT_EQ(rules.bytes(rules.creation(8, true)->allocation, nullptr), 48U);
 }
 
-TEST(MapAllocationTest, WithoutATypeTheSizeOfGroupsIsUnknown) {
+TEST(MapRulesTest, WithoutATypeTheSizeOfGroupsIsUnknown) {
   MapRules rules{facts_of("1.27.4")};
   EXPECT_EQ(rules.bytes(rules.first_group(), nullptr), std::nullopt);
   MapType absurd{.group_bytes = std::uint64_t{1} << 60};
   EXPECT_EQ(rules.bytes(rules.first_group(), &absurd), std::nullopt);
 }
 
-TEST(MapAllocationTest, AHintThatTheRuntimeMayDropIsNotBelieved) {
+TEST(MapRulesTest, AHintThatTheRuntimeMayDropIsNotBelieved) {
   for (auto release : {"1.23.12", "1.27.4"}) {
     MapRules rules{facts_of(release)};
     EXPECT_FALSE(rules.creation(~std::uint64_t{0}, true)) << release; // a negative one
@@ -103,7 +103,7 @@ TEST(MapAllocationTest, AHintThatTheRuntimeMayDropIsNotBelieved) {
   }
 }
 
-TEST(MapAllocationTest, CreationTellsSlotsAndTables) {
+TEST(MapRulesTest, CreationTellsSlotsAndTables) {
   MapRules rules{facts_of("1.26.8")};
   auto map = rules.creation(1000, true); // 1142 slots wanted: two tables of 1024
   ASSERT_TRUE(map);

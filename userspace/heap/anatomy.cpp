@@ -1,0 +1,2 @@
+// Reads one map back to back until it agrees with itself.
+#include "heap/anatomy.h"

@@ -1,0 +1,2 @@
+// Type descriptors as bytes, each field checked against others.
+#include "heap/go_types.h"

@@ -1,0 +1,18 @@
+// What the runtime itself counts of its heap, read from its variables without stopping it.
+#pragma once
+
+#include "base/error.h"
+#include "flow/address_space.h"
+#include "flow/binary_facts.h"
+#include "flow/process_sample.h"
+#include "heap/runtime_data.h"
+#include "heap/span_table.h"
+
+namespace mapscope {
+
+// Everything that the layout and the anchors allow; what contradicts itself is absent, not wrong.
+// Errors: as AddressSpace::read. Go source: runtime/mstats.go, runtime/mgcpacer.go.
+Result<HeapStatistics> read_heap_statistics(AddressSpace &space, const HeapAnchors &anchors,
+                                            const HeapRoot &root, const BinaryFacts &facts);
+
+} // namespace mapscope

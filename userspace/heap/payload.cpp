@@ -1,0 +1,2 @@
+// A bounded sample of entries, and its error.
+#include "heap/payload.h"

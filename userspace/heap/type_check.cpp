@@ -1,0 +1,2 @@
+// Candidates by size and pointers first, then by cells and hashes.
+#include "heap/type_check.h"

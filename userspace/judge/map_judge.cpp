@@ -1,0 +1,2 @@
+// To be written.
+#include "judge/map_judge.h"

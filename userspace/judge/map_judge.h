@@ -1,0 +1,26 @@
+// What the numbers of a map mean: where its bytes go, what a rebuild would free, why, and what to
+// do. Pure: nothing but the sample, the types that it may have and the Go release.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "flow/binary_facts.h"
+#include "flow/judged_map.h"
+#include "go/map_rules.h"
+
+namespace mapscope {
+
+class MapJudge {
+public:
+  explicit MapJudge(const BinaryFacts &facts);
+
+  // `candidates`: the types that the map may have; none: not known.
+  JudgedMap judge(const MapSample &map, std::span<const MapTypeLayout *const> candidates) const;
+
+  // The same number as judge() gives, without the words: a census has millions of maps.
+  std::optional<std::uint64_t>
+  reclaimable_bytes(const MapSample &map, std::span<const MapTypeLayout *const> candidates) const;
+};
+
+} // namespace mapscope

@@ -1,0 +1,2 @@
+// To be written.
+#include "memory/core_file.h"

@@ -1,0 +1,2 @@
+// Runs of pages of one kind, from either interface of the kernel.
+#include "memory/residency.h"
