@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <memory>
 #include <variant>
 
 #include "flow/memory_calls.h"
+#include "judge/option_words.h"
 
 namespace mapscope {
 
@@ -43,68 +43,6 @@ std::size_t index_of(TraceKind kind) { return static_cast<std::size_t>(kind); }
 const AttributedCall *call_of(const TraceEvent &event) {
   const auto *call = std::get_if<std::shared_ptr<const AttributedCall>>(&event.what);
   return call == nullptr ? nullptr : call->get();
-}
-
-// Base 16 with 0x in front, else base 10; all of the text.
-std::optional<std::uint64_t> number_of(std::string_view text, int base) {
-  std::uint64_t value = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc{} || end != text.data() + text.size())
-    return std::nullopt;
-  return value;
-}
-
-Result<std::uint64_t> parse_bytes(std::string_view text) {
-  struct Unit {
-    std::string_view suffix;
-    unsigned shift;
-  };
-  constexpr auto units = std::to_array<Unit>({{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"B", 0}});
-  std::string_view digits = text;
-  unsigned shift = 0;
-  for (const Unit &unit : units)
-    if (digits.ends_with(unit.suffix)) {
-      digits.remove_suffix(unit.suffix.size());
-      shift = unit.shift;
-      break;
-    }
-  auto value = number_of(digits, 10);
-  if (!value || *value > (UINT64_MAX >> shift))
-    return fail(Errc::usage, "--min-bytes \"{}\": a number of bytes, or one with KiB, MiB or GiB",
-                text);
-  return *value << shift;
-}
-
-Result<ProcessAddress> parse_address(std::string_view text) {
-  auto value = text.starts_with("0x") ? number_of(text.substr(2), 16) : std::nullopt;
-  if (!value || *value == 0)
-    return fail(Errc::usage, "--map \"{}\": the address of a map, as trace shows it: 0xc000012340",
-                text);
-  return ProcessAddress{*value};
-}
-
-// Whether `text` is `pattern` with any text for each '*'. Linear but for going back to the newest
-// star, which suffices: an earlier star can always leave more to a later one.
-bool matches(std::string_view pattern, std::string_view text) {
-  std::size_t at = 0;
-  std::size_t star = pattern.npos;
-  std::size_t resume = 0;
-  std::size_t position = 0;
-  while (position < text.size()) {
-    if (at < pattern.size() && pattern[at] == '*') {
-      star = at++;
-      resume = position;
-    } else if (at < pattern.size() && pattern[at] == text[position]) {
-      ++at;
-      ++position;
-    } else if (star != pattern.npos) {
-      at = star + 1;
-      position = ++resume;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', at) == pattern.npos;
 }
 
 MapTypePtr type_of(const TraceEvent &event) {
@@ -156,9 +94,9 @@ Result<TraceFilter> TraceFilter::parse(const TraceFilterText &text) {
       list.remove_prefix(comma + 1);
     }
   if (text.min_bytes)
-    filter.min_bytes_ = TRY(parse_bytes(*text.min_bytes));
+    filter.min_bytes_ = TRY(parse_size("--min-bytes", *text.min_bytes));
   if (text.map)
-    filter.map_ = TRY(parse_address(*text.map));
+    filter.map_ = TRY(parse_map_address("--map", *text.map));
   filter.type_ = text.type.value_or("");
   filter.site_ = text.site.value_or("");
   return filter;
@@ -200,9 +138,7 @@ bool TraceFilter::passes_type(const TraceEvent &event) const {
   if (type_.empty())
     return true;
   MapTypePtr type = type_of(event);
-  if (!type)
-    return false;
-  return type_.contains('*') ? matches(type_, type->name) : type->name.contains(type_);
+  return type && matches_type_name(type_, type->name);
 }
 
 bool TraceFilter::passes_site(const TraceEvent &event) const {
