@@ -386,6 +386,7 @@ void ClassicBatch::finish(ClassicMap &map) const {
   } else {
     bytes.cells = array.object.size_bytes - bytes.control - spare_bytes;
   }
+  map.result.bucket_bytes = map.bucket_bytes;
   map.result.outcome = DecodeOutcome::map;
 }
 

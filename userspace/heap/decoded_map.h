@@ -33,6 +33,7 @@ struct DecodedMap {
   std::uint64_t contents = 0;
   DecodeOutcome outcome = DecodeOutcome::pending;
   unsigned choice_count = 1; // of DecodeOptions::attempt that differ from each other
+  std::uint32_t bucket_bytes = 0; // classic: of the one that was taken
 
   void contradict() { outcome = DecodeOutcome::contradicted; }
 };
