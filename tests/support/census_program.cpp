@@ -1,4 +1,4 @@
-// Starts the program at a pipe, and finds its .bss the simple way: by section headers.
+// Starts the program at a pipe, and reads its file without a confined child.
 #include "support/census_program.h"
 
 #include <algorithm>
@@ -126,9 +126,7 @@ bool CensusProgram::read_facts_of(const std::string &path) {
       bias = {mapping.start.value - (lowest & ~std::uint64_t{4095})};
       break;
     }
-  for (const char *name : {".bss", ".noptrbss"})
-    if (const ElfSection *section = binary->elf().find_section(name))
-      anchors.data.push_back({bias.to_process(section->range.start), section->range.size_bytes});
+  anchors = HeapAnchors::of(facts, bias);
   if (auto symbol = binary->elf().find_symbol("runtime.mheap_"))
     mheap = bias.to_process(symbol->address).value;
   return true;

@@ -50,6 +50,9 @@ Result<BinaryFacts> read_facts(const GoBinary &binary) {
                              "of those that misuse a map together, only the ones that report it "
                              "are told");
   facts.layout = find_layout(binary, facts.warnings);
+  facts.variables = find_runtime_variables(binary);
+  facts.zeroed_data = find_zeroed_data(elf);
+  facts.types = binary.module_data().types;
   TRY(fill_probe_points(binary, facts));
   return facts;
 }

@@ -116,6 +116,13 @@ template <typename Archive> void exchange(Archive &archive, FunctionRange &funct
   archive("range", function.range);
 }
 
+template <typename Archive> void exchange(Archive &archive, RuntimeVariables &variables) {
+  archive("heap", variables.heap);
+  archive("gc_controller", variables.gc_controller);
+  archive("statistics", variables.statistics);
+  archive("hash_keys", variables.hash_keys);
+}
+
 template <typename Archive> void exchange(Archive &archive, BinaryFacts &facts) {
   archive("path", facts.path);
   archive("build_id", facts.build_id);
@@ -142,6 +149,9 @@ template <typename Archive> void exchange(Archive &archive, BinaryFacts &facts) 
   archive("module_data", facts.module_data);
   archive("all_goroutines", facts.all_goroutines);
   archive("tls_offset", facts.tls_offset);
+  archive.added("variables", facts.variables);
+  archive.added("zeroed_data", facts.zeroed_data);
+  archive.added("types", facts.types);
   archive("layout", facts.layout);
   archive("operations", facts.operations);
   archive("heap_requests", facts.heap_requests);
@@ -161,6 +171,7 @@ public:
   template <typename T> void operator()(const char *key, T &value) {
     object_[key] = written(value);
   }
+  template <typename T> void added(const char *key, T &value) { (*this)(key, value); }
   Json take() { return std::move(object_); }
 
 private:
@@ -215,6 +226,11 @@ public:
     result_ = member == object_.end() ? fail(Errc::malformed, "missing") : read(*member, value);
     if (!result_)
       result_ = std::unexpected(std::move(result_).error().while_doing(key));
+  }
+  // What the first recordings do not have.
+  template <typename T> void added(const char *key, T &value) {
+    if (object_.contains(key))
+      (*this)(key, value);
   }
   Result<> result() && { return std::move(result_); }
 
@@ -363,6 +379,25 @@ Result<> check_probe(const ProbePoint &point, const BinaryFacts &facts) {
   return {};
 }
 
+// The heap reader adds load biases and offsets to these, and allocates for none of them.
+Result<> check_data(const BinaryFacts &facts) {
+  constexpr std::uint64_t kAddressMax = 1ULL << 48;
+  auto is_address = [](const ElfAddress &address) { return address.value <= kAddressMax; };
+  const RuntimeVariables &variables = facts.variables;
+  for (const ElfAddress &variable :
+       {variables.heap, variables.gc_controller, variables.statistics, variables.hash_keys})
+    if (!is_address(variable))
+      return fail(Errc::malformed, "a variable of the runtime at {:#x}", variable.value);
+  auto check = [&](const ElfRange &range) -> Result<> {
+    if (!is_address(range.start) || range.size_bytes > kAddressMax)
+      return fail(Errc::malformed, "data at [{:#x}, +{:#x})", range.start.value, range.size_bytes);
+    return {};
+  };
+  for (const ElfRange &range : facts.zeroed_data)
+    TRY(check(range));
+  return check(facts.types);
+}
+
 Result<> check_ranges(const BinaryFacts &facts) {
   if (facts.entry_offset.value >= facts.file_size_bytes)
     return fail(Errc::malformed, "the entry point lies outside of the file");
@@ -384,7 +419,7 @@ Result<> check_ranges(const BinaryFacts &facts) {
     TRY(check_probe(point, facts));
   for (const auto &[function, point] : facts.misuse)
     TRY(check_probe(point, facts));
-  return {};
+  return check_data(facts);
 }
 
 } // namespace
