@@ -42,12 +42,28 @@ struct MapTypeLayout {
 
   // Of one entry in its group: what is neither key nor element, nor used by their fields.
   std::uint64_t padding_bytes_per_slot() const;
+  // What one entry takes in its group, control byte aside.
+  std::uint64_t bytes_per_slot() const {
+    return is_split() ? std::uint64_t{key_stride} + element_stride : key_stride;
+  }
+  // All keys lie before all elements: classic buckets, and GOEXPERIMENT=mapsplitgroup.
+  bool is_split() const { return elements_offset >= keys_offset + 8ULL * key_stride; }
   // Key and element as they lie in the group: pointers where they are held by pointer.
   std::uint64_t key_bytes_in_group() const { return type.key_is_indirect ? 8 : type.key_bytes; }
   std::uint64_t element_bytes_in_group() const {
     return type.element_is_indirect ? 8 : type.element_bytes;
   }
 };
+
+inline std::uint64_t MapTypeLayout::padding_bytes_per_slot() const {
+  std::uint64_t used = key_bytes_in_group() + element_bytes_in_group();
+  std::uint64_t padding = bytes_per_slot() > used ? bytes_per_slot() - used : 0;
+  if (!type.key_is_indirect)
+    padding += key.padding_bytes;
+  if (!type.element_is_indirect)
+    padding += element.padding_bytes;
+  return padding;
+}
 
 // What is known of the type of a map.
 enum class TypeCertainty : std::uint8_t {
