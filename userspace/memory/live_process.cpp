@@ -11,6 +11,7 @@
 
 #include "base/process_files.h"
 #include "memory/mappings.h"
+#include "memory/residency.h"
 
 namespace mapscope {
 namespace {
@@ -83,6 +84,19 @@ Result<std::vector<Mapping>> LiveProcess::mappings() {
   const auto text = TRY(read_process_file(static_cast<pid_t>(process_.pid), "maps", kMapsBytesMax));
   TRY(check_identity());
   return parse_mappings(text);
+}
+
+// Opened for each call: an open page map stays that of the image before an exec.
+Result<std::vector<PageRun>> LiveProcess::resident_pages(std::span<const ProcessRange> ranges) {
+  const std::string path = fmt::format("/proc/{}/pagemap", process_.pid);
+  const Fd pagemap{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!pagemap && errno == ENOENT)
+    return fail(Errc::gone, "there is no process {}", process_.pid);
+  if (!pagemap)
+    return std::unexpected(Error::from_errno(fmt::format("opening {}", path)));
+  auto runs = TRY_WHILE(read_residency(pagemap, ranges), "{}", path);
+  TRY(check_identity());
+  return runs;
 }
 
 } // namespace mapscope

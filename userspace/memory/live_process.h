@@ -19,6 +19,7 @@ public:
 
   Result<> read(std::span<MemoryRead> reads) override;
   Result<std::vector<Mapping>> mappings() override;
+  Result<std::vector<PageRun>> resident_pages(std::span<const ProcessRange> ranges) override;
 
 private:
   LiveProcess(ProcessKey process, Fd pid_fd) : process_(process), pid_fd_(std::move(pid_fd)) {}
