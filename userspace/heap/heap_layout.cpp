@@ -69,6 +69,7 @@ Result<> read_heap(const RuntimeLayout &layout, HeapLayout &into) {
                .alloc_bits = span("allocBits", 8),
                .mark_bits = span("gcmarkBits", 8),
                .sweepgen = span("sweepgen", 4),
+               .alloc_count = span("allocCount", 2),
                .spanclass = span("spanclass", 1),
                .state = span("state", 1),
                .elemsize = span("elemsize", 8),

@@ -23,7 +23,8 @@ struct MheapLayout {
 
 struct SpanLayout {
   std::uint32_t size = 0, start = 0, npages = 0, freeindex = 0, nelems = 0, alloc_bits = 0,
-                mark_bits = 0, sweepgen = 0, spanclass = 0, state = 0, elemsize = 0;
+                mark_bits = 0, sweepgen = 0, alloc_count = 0, spanclass = 0, state = 0,
+                elemsize = 0;
   std::uint32_t index_bytes = 8;           // of freeindex and nelems: 8 until 1.21, 2 from 1.22
   std::optional<std::uint32_t> large_type; // 1.22 on
 };

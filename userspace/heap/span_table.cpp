@@ -56,6 +56,7 @@ SpanFields SpanFields::parse(std::span<const std::byte> bytes, std::uint64_t msp
           .mark_bits = load<std::uint64_t>(bytes, layout.mark_bits),
           .large_type = layout.large_type ? load<std::uint64_t>(bytes, *layout.large_type) : 0,
           .sweepgen = load<std::uint32_t>(bytes, layout.sweepgen),
+          .alloc_count = load<std::uint16_t>(bytes, layout.alloc_count),
           .span_class = {load<std::uint8_t>(bytes, layout.spanclass)},
           .state = load<std::uint8_t>(bytes, layout.state)};
 }
@@ -104,6 +105,8 @@ void SpanTable::add(const SpanFields &span) {
   mspan_.push_back(span.mspan);
   npages_.push_back(static_cast<std::uint32_t>(span.npages));
   nelems_.push_back(static_cast<std::uint16_t>(span.nelems));
+  alloc_counts_.push_back(
+      static_cast<std::uint16_t>(std::min<std::uint64_t>(span.alloc_count, span.nelems)));
   class_.push_back(span.span_class);
   for (std::uint64_t page = span.start; page <= last; page += kGoPageBytes)
     *page_entry(page) = static_cast<std::uint32_t>(start_.size());
