@@ -36,7 +36,7 @@ func Switch(name string) bool {
 
 // Int is the whole number that follows -name, or otherwise.
 func Int(name string, otherwise int) int {
-	word := text(name, "")
+	word := Text(name, "")
 	if word == "" {
 		return otherwise
 	}
@@ -47,7 +47,8 @@ func Int(name string, otherwise int) int {
 	return value
 }
 
-func text(name, otherwise string) string {
+// Text is the word that follows -name, or otherwise.
+func Text(name, otherwise string) string {
 	known = append(known, name)
 	words := arguments()
 	for i, word := range words {

@@ -85,7 +85,7 @@ func (p *Phase) NoteInt(key string, value int) {
 //	-wait        print "ready" first and wait for a byte on standard input
 //	-truth FILE  print the truth there instead
 func Run(phase func(p *Phase)) {
-	idle, wait, file := Switch("idle"), Switch("wait"), text("truth", "")
+	idle, wait, file := Switch("idle"), Switch("wait"), Text("truth", "")
 	refuseUnknownArguments()
 	if wait {
 		write(1, []byte("ready\n"))
