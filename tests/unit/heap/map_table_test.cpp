@@ -14,7 +14,10 @@ TEST(MapTableTest, GivesBackWhatItWasGiven) {
                         .tombstones = 2,
                         .group_bytes = 136,
                         .evidence = MapEvidence::consistent,
-                        .bytes = {48, 40, 16, 256, 16, 0, 0}};
+                        .types = 7,
+                        .bytes = {48, 40, 16, 256, 16, 0, 0, 0},
+                        .resident_bytes = 300,
+                        .swapped_bytes = 76};
   MapTable table;
   std::vector<MapSample> given{small};
   // Each field beyond what a row holds, one at a time.
@@ -35,6 +38,23 @@ TEST(MapTableTest, GivesBackWhatItWasGiven) {
   add([](MapSample &s) { s.bytes.rounding = 1 << 16; });
   add([](MapSample &s) { s.bytes.overflow = 8; });
   add([](MapSample &s) { s.bytes.old = 8; });
+  add([](MapSample &s) { s.bytes.indirect = 8; });
+  add([](MapSample &s) { s.bytes.indirect = 1ULL << 32; });
+  add([](MapSample &s) { s.bytes.control = 17; });
+  add([](MapSample &s) { s.bytes.control = 32; });
+  add([](MapSample &s) { s.bytes.header = 64; });
+  add([](MapSample &s) { s.bytes.header = 0, s.is_on_stack = true; });
+  add([](MapSample &s) { s.evidence = MapEvidence::proved; });
+  add([](MapSample &s) { s.types = 0xffffffff; });
+  add([](MapSample &s) { s.history.was_cleared = true; });
+  add([](MapSample &s) { s.history.has_deletions = true; });
+  add([](MapSample &s) { s.history.has_grown = true; });
+  add([](MapSample &s) { s.history.was_hinted = true; });
+  add([](MapSample &s) { s.old_buckets = 16, s.evacuated_buckets = 3; });
+  add([](MapSample &s) { s.old_buckets = 1ULL << 32; });
+  add([](MapSample &s) { s.resident_bytes = s.swapped_bytes = 0; });
+  add([](MapSample &s) { s.swapped_bytes = 70; });
+  add([](MapSample &s) { s.resident_bytes = 1ULL << 32; });
   for (const MapSample &sample : given)
     table.add(sample);
   ASSERT_EQ(table.size(), given.size());
