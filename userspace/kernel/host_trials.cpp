@@ -176,7 +176,7 @@ Result<std::string> try_seccomp(const TrialContext &) {
 
 Result<std::string> try_unprivileged_bpf(const TrialContext &) {
   const std::string value = TRY(read_setting("/proc/sys/kernel/unprivileged_bpf_disabled"));
-  if (value != "0")
+  if (std::string_view{value} != "0")
     return fail(Errc::unsupported, "kernel.unprivileged_bpf_disabled is {}", value);
   return "kernel.unprivileged_bpf_disabled is 0";
 }
