@@ -17,13 +17,19 @@ _mapscope() {
     case $previous in
         -p | --pid) COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$current")); return ;;
         --user) COMPREPLY=($(compgen -u -- "$current")); return ;;
-        -o | --output | --record) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        -o | --output | --record | --core | --exe | --snapshot | --diff | --save) COMPREPLY=($(compgen -f -- "$current")); return ;;
         --format) COMPREPLY=($(compgen -W "text json perfetto" -- "$current")); return ;;
         --time) COMPREPLY=($(compgen -W "start clock epoch delta none" -- "$current")); return ;;
         --only)
             COMPREPLY=($(compgen -W "created grown split rehashed cleared cloned heap large memory file misuse process" -- "$current"))
             return
             ;;
+        --sort)
+            COMPREPLY=($(compgen -W "reclaimable bytes len slots fill resident tombstones address type" -- "$current"))
+            return
+            ;;
+        --group-by) COMPREPLY=($(compgen -W "type" -- "$current")); return ;;
+        --top | --explain | --watch | --fail-on) return ;;
         --duration | --buffer | --min-bytes | --map | --type | --site) return ;;
     esac
 
@@ -31,9 +37,10 @@ _mapscope() {
     local telling="--only --min-bytes --map --type --site --stack --summary --with-summary --json --format --time --output"
     local words=
     case $command in
-        '') words="verify trace record replay inspect doctor --help --version" ;;
+        '') words="verify trace maps record replay inspect doctor --help --version" ;;
         verify) words="$target --light --exact --json --output --record --help" ;;
         trace) words="$target --all-go --all --exact $telling --record --help" ;;
+        maps) words="--pid --core --exe --snapshot --diff --sort --top --min-bytes --type --group-by --explain --payload --watch --save --fail-on --json --output --help" ;;
         record) words="$target --all-go --rare --exact --help" ;;
         replay) words="--verify $telling --help" ;;
         inspect) words="--json --functions --help" ;;

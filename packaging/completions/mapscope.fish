@@ -1,10 +1,11 @@
 # Completion of mapscope for fish; installed as share/fish/vendor_completions.d/mapscope.fish.
 complete -c mapscope -f
 
-set -l commands verify trace record replay inspect doctor
+set -l commands verify trace maps record replay inspect doctor
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mapscope -n $none -a verify -d "Prove that map operations do no file I/O"
 complete -c mapscope -n $none -a trace -d "Tell each map creation, growth and memory system call"
+complete -c mapscope -n $none -a maps -d "Show every map of a process, from its memory"
 complete -c mapscope -n $none -a record -d "Keep what the kernel said of a run"
 complete -c mapscope -n $none -a replay -d "Say of a recorded run what trace or verify says live"
 complete -c mapscope -n $none -a inspect -d "What mapscope can see of a Go binary"
@@ -46,6 +47,25 @@ complete -c mapscope -n "__fish_seen_subcommand_from verify trace" -l record -r 
 complete -c mapscope -n "__fish_seen_subcommand_from record replay" -r -F
 complete -c mapscope -n "__fish_seen_subcommand_from replay" -l verify -d "The verdict instead of events"
 
-complete -c mapscope -n "__fish_seen_subcommand_from verify trace replay inspect doctor" -l json -d "Report as JSON"
+# Maps of a process.
+set -l maps "__fish_seen_subcommand_from maps"
+complete -c mapscope -n $maps -s p -l pid -x -a "(__fish_complete_pids)" -d "Look at this running process"
+complete -c mapscope -n $maps -l core -r -F -d "Look at this core file"
+complete -c mapscope -n $maps -l exe -r -F -d "The program of the core file"
+complete -c mapscope -n $maps -l snapshot -r -F -d "Look at what --save kept"
+complete -c mapscope -n $maps -l diff -r -F -d "What changed between two snapshots"
+complete -c mapscope -n $maps -l sort -x -a "reclaimable bytes len slots fill resident tombstones address type" -d "The most of this first"
+complete -c mapscope -n $maps -l top -x -d "Show so many maps"
+complete -c mapscope -n $maps -l min-bytes -x -a "64KiB 1MiB" -d "Only maps of so much"
+complete -c mapscope -n $maps -l type -x -d "Only maps of this type"
+complete -c mapscope -n $maps -l group-by -x -a "type" -d "One line for all maps of a type"
+complete -c mapscope -n $maps -l explain -x -d "One map in full"
+complete -c mapscope -n $maps -l payload -d "The bytes behind its keys and elements"
+complete -c mapscope -n $maps -l watch -x -d "Look again every so many seconds"
+complete -c mapscope -n $maps -l save -r -F -d "Keep what was read"
+complete -c mapscope -n $maps -l fail-on -x -d "Exit with status 1 if this holds"
+complete -c mapscope -n $maps -s o -l output -r -F -d "Write to this file"
+
+complete -c mapscope -n "__fish_seen_subcommand_from verify trace maps replay inspect doctor" -l json -d "Report as JSON"
 complete -c mapscope -n "__fish_seen_subcommand_from inspect" -r -F
 complete -c mapscope -n "__fish_seen_subcommand_from inspect" -l functions -d "The map functions, one a line"
