@@ -4,6 +4,7 @@
 #include "binary/layout_lookup.h"
 #include "binary/probe_points.h"
 #include "binary/runtime_globals.h"
+#include "binary/runtime_variables.h"
 
 namespace mapscope {
 namespace {
@@ -50,10 +51,11 @@ Result<BinaryFacts> read_facts(const GoBinary &binary) {
                              "of those that misuse a map together, only the ones that report it "
                              "are told");
   facts.layout = find_layout(binary, facts.warnings);
-  facts.variables = find_runtime_variables(binary);
   facts.zeroed_data = find_zeroed_data(elf);
-  facts.types = binary.module_data().types;
+  if (is_in_user_space(binary.module_data().types))
+    facts.types = binary.module_data().types;
   TRY(fill_probe_points(binary, facts));
+  facts.variables = find_runtime_variables(binary, facts);
   return facts;
 }
 

@@ -45,29 +45,4 @@ std::optional<ElfAddress> find_all_goroutines(const GoBinary &binary) {
   return found;
 }
 
-RuntimeVariables find_runtime_variables(const GoBinary &binary) {
-  auto by_symbol = [&](std::string_view name) {
-    auto symbol = binary.elf().find_symbol(name);
-    return symbol ? symbol->address : ElfAddress{};
-  };
-  return {.heap = by_symbol("runtime.mheap_"),
-          .gc_controller = by_symbol("runtime.gcController"),
-          .statistics = by_symbol("runtime.memstats"),
-          .hash_keys = by_symbol("runtime.aeskeysched")};
-}
-
-std::vector<ElfRange> find_zeroed_data(const ElfFile &elf) {
-  std::vector<ElfRange> ranges;
-  for (std::string_view name : {".bss", ".noptrbss"})
-    if (const ElfSection *section = elf.find_section(name))
-      ranges.push_back(section->range);
-  if (!ranges.empty())
-    return ranges;
-  for (const ElfSegment &segment : elf.segments())
-    if (segment.is_writable && segment.range.size_bytes > segment.bytes.size())
-      ranges.push_back({{segment.range.start.value + segment.bytes.size()},
-                        segment.range.size_bytes - segment.bytes.size()});
-  return ranges;
-}
-
 } // namespace mapscope

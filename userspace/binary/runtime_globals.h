@@ -2,11 +2,9 @@
 #pragma once
 
 #include <optional>
-#include <vector>
 
 #include "base/address.h"
 #include "binary/go_binary.h"
-#include "flow/binary_facts.h"
 
 namespace mapscope {
 
@@ -15,12 +13,5 @@ namespace mapscope {
 // agree on one address.
 // Go source: runtime/proc.go, allgadd and forEachG, the same in Go 1.17 to 1.27.
 std::optional<ElfAddress> find_all_goroutines(const GoBinary &binary);
-
-// Those that tell of the heap, each by its symbol.
-RuntimeVariables find_runtime_variables(const GoBinary &binary);
-
-// Where data lies that is zero when the program starts: by section headers, else what segments
-// have in memory behind the end of what the file has of them.
-std::vector<ElfRange> find_zeroed_data(const ElfFile &elf);
 
 } // namespace mapscope
