@@ -90,7 +90,7 @@ void replay_records(benchmark::State &state) {
   (void)writer->close();
   Deaf nobody;
   for (auto _ : state) {
-    auto end = replay(RecordingSource::open(Fd{::dup(same)}).value(), "benchmark", nobody);
+    auto end = replay(ByteSource::open(Fd{::dup(same)}).value(), "benchmark", nobody);
     if (!end || !end->is_complete)
       state.SkipWithError("not replayed");
   }

@@ -8,7 +8,7 @@
 
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
-#include "recording/chunk_reader.h"
+#include "wire/chunk_reader.h"
 #include "recording/recording_writer.h"
 #include "support/synthetic_go.h"
 #include "support/synthetic_run.h"
@@ -42,9 +42,9 @@ bool write_recording(const std::filesystem::path &corpus) {
   tell_synthetic_run(both, (*writer)->listen(std::make_shared<SyntheticNames>()));
   if (!(*writer)->close())
     return false;
-  auto source = RecordingSource::open(std::move(file));
+  auto source = ByteSource::open(std::move(file));
   write(corpus / "recording", *source->read(0, source->size_bytes()));
-  auto chunks = ChunkReader::open(std::move(*source));
+  auto chunks = ChunkReader::open(std::move(*source), kRecordingKind);
   Bytes items(2), words;
   for (auto step = chunks->next(); step->items; step = chunks->next()) {
     items.insert(items.end(), step->items->begin(), step->items->end());

@@ -82,8 +82,7 @@ Bytes recording_of(std::span<const std::byte> items, std::span<const std::byte> 
   append(plain, words);
   Bytes stored(ZSTD_compressBound(plain.size()));
   stored.resize(ZSTD_compress(stored.data(), stored.size(), plain.data(), plain.size(), 1));
-  FileHeader file_header;
-  file_header.header_crc = header_crc_of(file_header);
+  const FileHeader file_header = file_header_of(kRecordingKind);
   ChunkHeader header{.stored_bytes = static_cast<std::uint32_t>(stored.size()),
                      .plain_bytes = static_cast<std::uint32_t>(plain.size()),
                      .item_bytes = static_cast<std::uint32_t>(items.size()),
@@ -96,7 +95,7 @@ Bytes recording_of(std::span<const std::byte> items, std::span<const std::byte> 
   return file;
 }
 
-void replay_all(RecordingSource source) {
+void replay_all(ByteSource source) {
   Listener listener;
   // A file without a beginning has no run, and any other a whole one.
   listener.require_whole(replay(std::move(source), "fuzz", listener).has_value());
@@ -127,14 +126,14 @@ void code_and_decode(std::span<const std::byte> bytes) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
   const auto bytes = std::as_bytes(std::span{data, size_bytes});
-  replay_all(RecordingSource{bytes});
+  replay_all(ByteSource{bytes});
 
   // The first two bytes say how many of the others are words.
   const std::size_t wish = size_bytes < 2 ? 0 : data[0] | std::size_t{data[1]} << 8;
   const auto rest = bytes.subspan(std::min<std::size_t>(2, size_bytes));
   const std::size_t word_bytes = std::min(wish, rest.size());
   const Bytes file = recording_of(rest.first(rest.size() - word_bytes), rest.last(word_bytes));
-  replay_all(RecordingSource{file});
+  replay_all(ByteSource{file});
 
   code_and_decode(bytes);
   return 0;

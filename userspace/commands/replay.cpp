@@ -37,7 +37,7 @@ Examples:
 
 // Runs the analysis over the recording. False: it is not all there, and that was said.
 Result<bool> replay_into(RunObserver &analysis, const Options &options) {
-  RecordingSource source = TRY(RecordingSource::open(TRY(open_input(options.file))));
+  ByteSource source = TRY(ByteSource::open(TRY(open_input(options.file))));
   ReplayEnd end = TRY(mapscope::replay(std::move(source), options.file, analysis));
   for (const std::string &problem : end.problems)
     say(fmt::format("{}: {}", options.file, problem));

@@ -1,11 +1,7 @@
-// One zstd frame a chunk; see chunk_writer.h.
+// Items until a chunk is full; see chunk_writer.h.
 #include "recording/chunk_writer.h"
 
-#include <cstring>
-#include <new>
 #include <utility>
-
-#include "base/write_all.h"
 
 namespace mapscope {
 namespace {
@@ -21,16 +17,10 @@ constexpr std::size_t kItemHeadBytesMax = 1 + 10;
 } // namespace
 
 Result<ChunkWriter> ChunkWriter::create(Fd file) {
-  FileHeader header;
-  header.header_crc = header_crc_of(header);
-  ChunkWriter writer{std::move(file)};
-  TRY(write_all(writer.file_, std::as_bytes(std::span{&header, 1})));
-  return writer;
+  return ChunkWriter{TRY(ChunkFile::create(std::move(file), kRecordingKind))};
 }
 
-ChunkWriter::ChunkWriter(Fd file) : file_(std::move(file)), compressor_(ZSTD_createCCtx()) {
-  if (!compressor_)
-    throw std::bad_alloc{};
+ChunkWriter::ChunkWriter(ChunkFile file) : file_(std::move(file)) {
   items_.reserve(kChunkBytes);
   words_.reserve(kChunkBytes);
 }
@@ -72,35 +62,17 @@ void ChunkWriter::flush() {
 }
 
 void ChunkWriter::close_chunk(int level) {
-  if (!items_.empty() && status_)
-    status_ = write_chunk(level);
+  if (!items_.empty() && status_) {
+    const std::size_t item_bytes = items_.size();
+    items_.insert(items_.end(), words_.begin(), words_.end());
+    status_ = file_.write(items_, item_bytes, level);
+  }
   if (!status_)
     unkept_record_count_ += chunk_record_count_;
   chunk_record_count_ = 0;
   items_.clear();
   words_.clear();
   records_.reset();
-}
-
-Result<> ChunkWriter::write_chunk(int level) {
-  const std::size_t item_bytes = items_.size();
-  Bytes &plain = items_;
-  plain.insert(plain.end(), words_.begin(), words_.end());
-  stored_.resize(sizeof(ChunkHeader) + ZSTD_compressBound(plain.size()));
-  const auto room = std::span{stored_}.subspan(sizeof(ChunkHeader));
-  const std::size_t size_bytes = ZSTD_compressCCtx(compressor_.get(), room.data(), room.size(),
-                                                   plain.data(), plain.size(), level);
-  if (ZSTD_isError(size_bytes))
-    return fail(Errc::system, "zstd: {}", ZSTD_getErrorName(size_bytes));
-  ChunkHeader header;
-  header.number = number_++;
-  header.stored_bytes = static_cast<std::uint32_t>(size_bytes);
-  header.plain_bytes = static_cast<std::uint32_t>(plain.size());
-  header.item_bytes = static_cast<std::uint32_t>(item_bytes);
-  header.payload_crc = crc_of(room.first(size_bytes));
-  header.header_crc = header_crc_of(header);
-  std::memcpy(stored_.data(), &header, sizeof(header));
-  return write_all(file_, std::span{stored_}.first(sizeof(header) + size_bytes));
 }
 
 } // namespace mapscope

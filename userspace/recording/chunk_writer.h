@@ -4,13 +4,12 @@
 #include <cstdint>
 #include <span>
 
-#include <zstd.h>
-
 #include "base/error.h"
 #include "base/handle.h"
-#include "recording/archive.h"
 #include "recording/format.h"
 #include "recording/record_coder.h"
+#include "wire/archive.h"
+#include "wire/chunk_file.h"
 
 namespace mapscope {
 
@@ -35,18 +34,14 @@ public:
   std::uint64_t unkept_record_count() const { return unkept_record_count_; }
 
 private:
-  explicit ChunkWriter(Fd file);
+  explicit ChunkWriter(ChunkFile file);
   void begin_item(ItemKind kind, std::size_t body_bytes, std::size_t word_bytes = 0);
   void close_chunk(int level);
-  Result<> write_chunk(int level);
 
-  Fd file_;
-  Handle<ZSTD_CCtx, ZSTD_freeCCtx> compressor_;
+  ChunkFile file_;
   RecordEncoder records_;
   Bytes items_;
-  Bytes words_;  // of the records among them
-  Bytes stored_; // with room for the header in front
-  std::uint32_t number_ = 0;
+  Bytes words_;                          // of the records among them
   std::uint64_t chunk_record_count_ = 0; // of the chunk that is not written yet
   std::uint64_t unkept_record_count_ = 0;
   Result<> status_;

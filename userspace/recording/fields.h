@@ -1,24 +1,19 @@
 // The fields of all that a recording keeps besides records: one description for both directions.
 //
-// A field that is added here changes the format: see kFormatVersion.
+// A field that is added here changes the format: see kRecordingKind.
 #pragma once
 
 #include <array>
 #include <bit>
-#include <concepts>
 #include <cstdint>
 #include <type_traits>
 
 #include "flow/run_observer.h"
-#include "recording/archive.h"
+#include "wire/archive.h"
 
 namespace mapscope {
 
 template <> inline constexpr std::uint64_t enumerator_count<Machine> = 2;
-
-// T, or a T that is only looked at.
-template <typename Maybe, typename T>
-concept Like = std::same_as<std::remove_const_t<Maybe>, T>;
 
 template <typename Archive> void exchange(Archive &archive, Like<RunStart> auto &start) {
   archive(start.machine, start.time_ns, start.wall_offset_ns, start.utc_offset_seconds,

@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "flow/map_type.h"
-#include "recording/archive.h"
+#include "wire/archive.h"
 
 namespace mapscope {
 

@@ -23,7 +23,7 @@
 #include "base/byte_reader.h"
 #include "base/error.h"
 #include "bpf/contract/events.h"
-#include "recording/archive.h"
+#include "wire/archive.h"
 
 namespace mapscope {
 

@@ -10,10 +10,11 @@
 
 #include "base/byte_reader.h"
 #include "base/format.h"
-#include "recording/chunk_reader.h"
 #include "recording/fields.h"
+#include "recording/format.h"
 #include "recording/names.h"
 #include "recording/record_coder.h"
+#include "wire/chunk_reader.h"
 #include "wire/facts_json.h"
 #include "wire/message.h"
 
@@ -295,8 +296,8 @@ ReplayEnd Replay::finish(const std::string &gap) {
   return std::move(end_);
 }
 
-Result<ReplayEnd> replay_chunks(RecordingSource source, RunObserver &observer) {
-  auto chunks = TRY(ChunkReader::open(std::move(source)));
+Result<ReplayEnd> replay_chunks(ByteSource source, RunObserver &observer) {
+  auto chunks = TRY(ChunkReader::open(std::move(source), kRecordingKind));
   auto step = TRY(chunks.next());
   Replay replay{observer};
   while (step.items) {
@@ -313,7 +314,7 @@ Result<ReplayEnd> replay_chunks(RecordingSource source, RunObserver &observer) {
 
 } // namespace
 
-Result<ReplayEnd> replay(RecordingSource source, const std::string &path, RunObserver &observer) {
+Result<ReplayEnd> replay(ByteSource source, const std::string &path, RunObserver &observer) {
   return TRY_WHILE(replay_chunks(std::move(source), observer), "{}", path);
 }
 

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "flow/run_observer.h"
-#include "recording/source.h"
+#include "wire/byte_source.h"
 
 namespace mapscope {
 
@@ -31,6 +31,6 @@ struct ReplayEnd {
 //
 // Errors, with `path` in front: what prevents any replay. Not a recording, another version, no
 // beginning; or the file can't be read.
-Result<ReplayEnd> replay(RecordingSource source, const std::string &path, RunObserver &observer);
+Result<ReplayEnd> replay(ByteSource source, const std::string &path, RunObserver &observer);
 
 } // namespace mapscope

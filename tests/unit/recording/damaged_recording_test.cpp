@@ -116,7 +116,7 @@ TEST(DamagedRecordingTest, AChunkThatComesTwiceIsTakenOnce) {
 
 template <typename Change> std::string refusal_with(Change change) {
   Bytes file = record_synthetic_run().file;
-  FileHeader header;
+  FileHeader header = file_header_of(kRecordingKind);
   change(header);
   header.header_crc = header_crc_of(header);
   std::memcpy(file.data(), &header, sizeof(header));
@@ -129,7 +129,7 @@ TEST(DamagedRecordingTest, OtherVersionsAreRefusedByName) {
                 ++header.format_version;
               }).starts_with("x.rec: the recording has format version 2, and this mapscope reads"));
   EXPECT_TRUE(refusal_with([](FileHeader &header) {
-                header.event_abi_version = 1;
+                header.content_version = 1;
               }).starts_with("x.rec: the recording holds events of layout 1, and this mapscope"));
   EXPECT_EQ(refusal_with([](FileHeader &header) { header.magic[1] = 'm'; }),
             "x.rec: not a recording: it does not begin like one");
@@ -141,8 +141,7 @@ TEST(DamagedRecordingTest, OtherVersionsAreRefusedByName) {
 // A file of one chunk: `stored` under a header that says `plain_bytes`, `item_bytes` among them.
 Bytes file_of_chunk(std::span<const std::byte> stored, std::uint32_t plain_bytes,
                     std::uint32_t item_bytes) {
-  FileHeader file_header;
-  file_header.header_crc = header_crc_of(file_header);
+  const FileHeader file_header = file_header_of(kRecordingKind);
   ChunkHeader header{.stored_bytes = static_cast<std::uint32_t>(stored.size()),
                      .plain_bytes = plain_bytes,
                      .item_bytes = item_bytes,

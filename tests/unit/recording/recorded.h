@@ -91,7 +91,7 @@ struct Replayed {
 inline Replayed replay_bytes(std::span<const std::byte> file, bool asks = true) {
   RunLog log;
   log.asks = asks;
-  auto end = replay(RecordingSource{file}, "x.rec", log);
+  auto end = replay(ByteSource{file}, "x.rec", log);
   return {.end = std::move(end), .lines = std::move(log.lines)};
 }
 

@@ -66,10 +66,10 @@ TEST(RecordingTest, AFileIsReadLikeMemory) {
   ASSERT_EQ(::write(file.duplicate().get(), recorded.file.data(), recorded.file.size()),
             static_cast<ssize_t>(recorded.file.size()));
   RunLog log;
-  auto end = replay(RecordingSource::open(file.duplicate()).value(), "x.rec", log);
+  auto end = replay(ByteSource::open(file.duplicate()).value(), "x.rec", log);
   ASSERT_TRUE(end) << end.error().message();
   EXPECT_EQ(log.lines, recorded.lines);
-  EXPECT_FALSE(RecordingSource::open(Fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}));
+  EXPECT_FALSE(ByteSource::open(Fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)}));
 }
 
 TEST(RecordingTest, ProcessesOfOneExecutableShareItsFacts) {
@@ -230,7 +230,7 @@ TEST(RecordedNamesTest, AnswersAndFailuresComeInTheirOrder) {
   ASSERT_TRUE(writer->close());
   EXPECT_EQ(question.answers, "dead answered dead dead answered ");
   OneQuestion again;
-  ASSERT_TRUE(replay(RecordingSource{file.content()}, "x.rec", again));
+  ASSERT_TRUE(replay(ByteSource{file.content()}, "x.rec", again));
   EXPECT_EQ(again.answers, question.answers);
 }
 

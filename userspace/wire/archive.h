@@ -1,5 +1,6 @@
-// Numbers, texts and lists as bytes, and back with every one checked: the inside of a recording's
-// items. One description of a struct's fields (exchange, see fields.h) serves both directions.
+// Numbers, texts and lists as bytes, and back with every one checked: the inside of the items of
+// recordings and snapshots. One description of a struct's fields (exchange, see
+// recording/fields.h) serves both directions.
 //
 // Whole numbers are unsigned LEB128, signed ones zigzag before it; a text or a list is its
 // length and then its elements; what may be absent is a bool and then the value.
@@ -33,6 +34,10 @@ inline void append_uvarint(Bytes &out, std::uint64_t value) {
     out.push_back(static_cast<std::byte>(value | 0x80));
   out.push_back(static_cast<std::byte>(value));
 }
+
+// T, or a T that is only looked at.
+template <typename Maybe, typename T>
+concept Like = std::same_as<std::remove_const_t<Maybe>, T>;
 
 class FieldWriter {
 public:

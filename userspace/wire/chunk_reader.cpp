@@ -1,5 +1,5 @@
 // Finds sound chunks, also behind damaged ones; see chunk_reader.h.
-#include "recording/chunk_reader.h"
+#include "wire/chunk_reader.h"
 
 #include <algorithm>
 #include <cstring>
@@ -28,31 +28,31 @@ std::optional<ChunkHeader> sound_header(std::span<const std::byte> bytes, std::u
 
 } // namespace
 
-Result<ChunkReader> ChunkReader::open(RecordingSource source) {
+Result<ChunkReader> ChunkReader::open(ByteSource source, const FileKind &kind) {
   if (source.size_bytes() < sizeof(FileHeader))
-    return fail(Errc::malformed, "not a recording: it has only {}",
+    return fail(Errc::malformed, "not a {}: it has only {}", kind.name,
                 format_counted(source.size_bytes(), "byte"));
   ByteReader bytes{TRY(source.read(0, sizeof(FileHeader)))};
   const auto header = TRY(bytes.read<FileHeader>());
-  if (header.magic != kMagic)
-    return fail(Errc::malformed, "not a recording: it does not begin like one");
+  if (header.magic != kind.magic)
+    return fail(Errc::malformed, "not a {}: it does not begin like one", kind.name);
   if (header.header_crc != header_crc_of(header))
-    return fail(Errc::malformed, "the recording is damaged in its first bytes");
-  if (header.format_version != kFormatVersion)
+    return fail(Errc::malformed, "the {} is damaged in its first bytes", kind.name);
+  if (header.format_version != kind.format_version)
     return fail(Errc::unsupported,
-                "the recording has format version {}, and this mapscope reads version {}: replay "
-                "it with the mapscope that made it",
-                header.format_version, kFormatVersion);
-  if (header.event_abi_version != EVENT_ABI_VERSION)
+                "the {} has format version {}, and this mapscope reads version {}: use the "
+                "mapscope that made it",
+                kind.name, header.format_version, kind.format_version);
+  if (header.content_version != kind.content_version)
     return fail(Errc::unsupported,
-                "the recording holds events of layout {}, and this mapscope reads layout {}: "
-                "replay it with the mapscope that made it",
-                header.event_abi_version, EVENT_ABI_VERSION);
-  return ChunkReader{std::move(source)};
+                "the {} holds {} of layout {}, and this mapscope reads layout {}: use the "
+                "mapscope that made it",
+                kind.name, kind.contents, header.content_version, kind.content_version);
+  return ChunkReader{std::move(source), kind};
 }
 
-ChunkReader::ChunkReader(RecordingSource source)
-    : source_(std::move(source)), decompressor_(ZSTD_createDCtx()) {
+ChunkReader::ChunkReader(ByteSource source, const FileKind &kind)
+    : source_(std::move(source)), kind_(kind), decompressor_(ZSTD_createDCtx()) {
   if (!decompressor_)
     throw std::bad_alloc{};
 }
@@ -130,20 +130,21 @@ Result<bool> ChunkReader::unpack(const ChunkHeader &header) {
 
 std::string ChunkReader::gap_before(std::uint32_t number) const {
   if (number == expected_)
-    return unsound_from_ ? fmt::format("the bytes from {} on, before chunk {} of the recording, "
-                                       "are no part of it",
-                                       format_count(*unsound_from_), number)
+    return unsound_from_ ? fmt::format("the bytes from {} on, before chunk {} of the {}, are no "
+                                       "part of it",
+                                       format_count(*unsound_from_), number, kind_.name)
                          : "";
   const std::string_view state = unsound_from_ ? "damaged" : "missing";
   return number - expected_ == 1
-             ? fmt::format("chunk {} of the recording is {}", expected_, state)
-             : fmt::format("chunks {} to {} of the recording are {}", expected_, number - 1, state);
+             ? fmt::format("chunk {} of the {} is {}", expected_, kind_.name, state)
+             : fmt::format("chunks {} to {} of the {} are {}", expected_, number - 1, kind_.name,
+                           state);
 }
 
 std::string ChunkReader::gap_at_end() const {
   if (!unsound_from_)
     return {};
-  return fmt::format("the recording breaks off in chunk {}, at byte {}", expected_,
+  return fmt::format("the {} breaks off in chunk {}, at byte {}", kind_.name, expected_,
                      format_count(*unsound_from_));
 }
 

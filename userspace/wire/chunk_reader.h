@@ -1,4 +1,4 @@
-// The chunks of a recording that are sound, and a sentence on each gap between them.
+// The chunks of a file that are sound, and a sentence on each gap between them.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 
 #include "base/error.h"
 #include "base/handle.h"
-#include "recording/archive.h"
-#include "recording/format.h"
-#include "recording/source.h"
+#include "wire/archive.h"
+#include "wire/byte_source.h"
+#include "wire/chunks.h"
 
 namespace mapscope {
 
@@ -21,23 +21,23 @@ namespace mapscope {
 // the chunks hold.
 class ChunkReader {
 public:
-  // Errors: malformed (not a recording, or its header is damaged), unsupported (another version
-  // of the format or of the event layout).
-  static Result<ChunkReader> open(RecordingSource source);
+  // Errors: malformed (not a file of that kind, or its header is damaged), unsupported
+  // (another version of the format or of its contents).
+  static Result<ChunkReader> open(ByteSource source, const FileKind &kind);
 
   // What comes next in the file.
   struct Step {
     std::string gap; // what could not be read in front of it; empty: nothing
     std::uint32_t number = 0;
     std::optional<std::span<const std::byte>> items; // absent: the end of the file
-    std::span<const std::byte> words;                // of the records among them
+    std::span<const std::byte> words;                // what is no item
   };
 
   // Items and words stay until the next call. Errors: the file can't be read.
   Result<Step> next();
 
 private:
-  explicit ChunkReader(RecordingSource source);
+  ChunkReader(ByteSource source, const FileKind &kind);
 
   Result<std::optional<ChunkHeader>> header_at(std::uint64_t offset);
   Result<std::uint64_t> next_header_after(std::uint64_t offset);
@@ -45,7 +45,8 @@ private:
   std::string gap_before(std::uint32_t number) const;
   std::string gap_at_end() const;
 
-  RecordingSource source_;
+  ByteSource source_;
+  FileKind kind_;
   Handle<ZSTD_DCtx, ZSTD_freeDCtx> decompressor_;
   Bytes plain_;
   std::uint64_t offset_ = sizeof(FileHeader);

@@ -1,20 +1,20 @@
-// Reading by offset; see source.h.
-#include "recording/source.h"
+// Reading by offset; see byte_source.h.
+#include "wire/byte_source.h"
 
 #include <sys/stat.h>
 
 namespace mapscope {
 
-Result<RecordingSource> RecordingSource::open(Fd file) {
+Result<ByteSource> ByteSource::open(Fd file) {
   struct stat status{};
   if (::fstat(file.get(), &status) != 0)
     return std::unexpected(Error::from_errno("fstat"));
   if (!S_ISREG(status.st_mode))
     return fail(Errc::unsupported, "not a regular file");
-  return RecordingSource{std::move(file), static_cast<std::uint64_t>(status.st_size)};
+  return ByteSource{std::move(file), static_cast<std::uint64_t>(status.st_size)};
 }
 
-Result<std::span<const std::byte>> RecordingSource::read(std::uint64_t offset, std::size_t length) {
+Result<std::span<const std::byte>> ByteSource::read(std::uint64_t offset, std::size_t length) {
   if (!file_)
     return TRY(ByteReader{bytes_}.window(offset, length)).bytes();
   buffer_.resize(length);

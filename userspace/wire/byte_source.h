@@ -1,4 +1,4 @@
-// Where the bytes of a recording come from: a file, or memory in tests.
+// Where the bytes of a file from outside come from: a file, or memory in tests.
 #pragma once
 
 #include <cstddef>
@@ -7,18 +7,18 @@
 
 #include "base/error.h"
 #include "base/handle.h"
-#include "recording/archive.h"
+#include "wire/archive.h"
 
 namespace mapscope {
 
-class RecordingSource {
+class ByteSource {
 public:
-  explicit RecordingSource(std::span<const std::byte> bytes)
+  explicit ByteSource(std::span<const std::byte> bytes)
       : bytes_(bytes), size_bytes_(bytes.size()) {}
 
   // What the file holds now; what is appended later is not looked at. Not mapped into memory,
   // since a file that somebody truncates would end us. Errors: unsupported (no regular file).
-  static Result<RecordingSource> open(Fd file);
+  static Result<ByteSource> open(Fd file);
 
   std::uint64_t size_bytes() const { return size_bytes_; }
 
@@ -27,8 +27,7 @@ public:
   Result<std::span<const std::byte>> read(std::uint64_t offset, std::size_t length);
 
 private:
-  RecordingSource(Fd file, std::uint64_t size_bytes)
-      : file_(std::move(file)), size_bytes_(size_bytes) {}
+  ByteSource(Fd file, std::uint64_t size_bytes) : file_(std::move(file)), size_bytes_(size_bytes) {}
 
   Fd file_;                          // none: the bytes are in memory
   std::span<const std::byte> bytes_; // in memory
