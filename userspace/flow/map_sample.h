@@ -38,8 +38,8 @@ struct MapBytes {
 struct MapHistory {
   bool was_cleared = false;   // swiss: clearSeq; classic maps do not tell (but for noswissmap)
   bool has_deletions = false; // tombstones, or what deleted entries left in unused cells
-  bool has_grown = false;     // tables of unequal depth; buckets that were evacuated
-  bool was_hinted = false;    // swiss: several tables, all below the largest size: make(map, n)
+  bool has_grown = false;     // tables of unequal depth; buckets evacuated into twice as many
+  bool was_hinted = false;    // swiss: several tables, one below the largest size: make(map, n)
   friend bool operator==(const MapHistory &, const MapHistory &) = default;
 };
 

@@ -29,6 +29,7 @@ BucketCells look_at_bucket(std::uint64_t tophash) {
   std::uint64_t used_bytes = (used >> 7) * 0xff;
   bool rest_is_last = (used_bytes & (used_bytes + 1)) == 0; // no used cell above an empty rest
   return {.live_count = static_cast<unsigned>((live >> 7) * kEachByte >> 56),
+          .has_deletions = (used & ~live & ~moved) != 0,
           .is_evacuated = moved != 0,
           .is_valid = rest_is_last && (moved == 0 || moved == kTopBits)};
 }
@@ -43,6 +44,7 @@ std::optional<BucketTotals> read_as_buckets(std::span<const std::byte> bytes,
     auto pointer = load<std::uint64_t>(bytes, (bucket + 1) * bucket_bytes - 8);
     totals.live_count += cells.live_count;
     totals.overflow_count += pointer != 0;
+    totals.has_deletions |= cells.has_deletions;
     if (!cells.is_valid || cells.is_evacuated || pointer % 8 != 0 || pointer >> 47 != 0 ||
         totals.overflow_count > expected.overflow_max || totals.live_count > expected.live_max)
       return std::nullopt;
@@ -52,6 +54,24 @@ std::optional<BucketTotals> read_as_buckets(std::span<const std::byte> bytes,
   if (totals.bucket_count == 0 || (is_complete && totals.live_count != expected.live_max))
     return std::nullopt;
   return totals;
+}
+
+bool has_deleted_keys(std::span<const std::byte> bytes, std::uint32_t bucket_bytes) {
+  constexpr std::size_t kBucketsMax = 64; // most of a long array says nothing new
+  constexpr std::uint64_t kNotEmpty = 0xfe * kEachByte;
+  std::size_t count = std::min(bytes.size() / bucket_bytes, kBucketsMax);
+  unsigned found_count = 0;
+  for (std::size_t at = 0; at < count * bucket_bytes; at += bucket_bytes) {
+    if ((load<std::uint64_t>(bytes, at) & kNotEmpty) != 0)
+      continue;
+    std::uint64_t keys = 0;
+    for (std::size_t offset = 8; offset + 16 <= bucket_bytes; offset += 8)
+      keys |= load<std::uint64_t>(bytes, at + offset);
+    // An insertion under way has written its key before its tophash, but into one bucket only.
+    if (keys != 0 && ++found_count == 2)
+      return true;
+  }
+  return false;
 }
 
 } // namespace mapscope

@@ -127,6 +127,7 @@ Result<> read_classic(const RuntimeLayout &layout, HeapLayout &into) {
                   .oldbuckets = map("oldbuckets", 8),
                   .nevacuate = map("nevacuate", 8),
                   .extra = map("extra", 8),
+                  .clear_seq = map.find("clearSeq"),
                   .extra_size = extra.size(),
                   .extra_overflow = extra("overflow", 8),
                   .extra_oldoverflow = extra("oldoverflow", 8)};

@@ -41,6 +41,7 @@ struct SwissLayout {
 struct ClassicLayout {
   std::uint32_t count = 0, flags = 0, b = 0, noverflow = 0, hash0 = 0, buckets = 0, oldbuckets = 0,
                 nevacuate = 0, extra = 0;
+  std::optional<std::uint32_t> clear_seq; // of noswissmap builds
   std::uint32_t extra_size = 0, extra_overflow = 0, extra_oldoverflow = 0;
 };
 

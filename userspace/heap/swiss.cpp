@@ -1,6 +1,7 @@
 // The rules that tie header, directory, tables and control words of a swiss map to each other.
 #include "heap/swiss.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -75,10 +76,12 @@ ControlCounts count_controls(std::span<const std::byte> array, std::uint64_t gro
 }
 
 bool all_zero(std::span<const std::byte> bytes) {
-  for (std::byte byte : bytes)
-    if (byte != std::byte{0})
+  std::size_t offset = 0;
+  for (; offset + 8 <= bytes.size(); offset += 8)
+    if (load<std::uint64_t>(bytes, offset) != 0)
       return false;
-  return true;
+  return std::ranges::all_of(bytes.subspan(offset),
+                             [](std::byte byte) { return byte == std::byte{0}; });
 }
 
 } // namespace
@@ -95,11 +98,15 @@ bool SwissDecoder::parse_header(const HeaderCandidate &candidate, DecodedMap &ma
   map.contents = load<std::uint64_t>(header, at.dir_ptr);
   dir_len = load<std::uint64_t>(header, at.dir_len);
   auto clear_seq = load<std::uint64_t>(header, at.clear_seq);
+  map.sample.history.was_cleared = clear_seq != 0;
   // Behind `writing` lies tombstonePossible (1.25 on), a bool, and padding.
   if (at.writing + 2 > at.clear_seq || load<std::uint8_t>(header, at.writing) > 1 ||
       load<std::uint8_t>(header, at.writing + 1) > 1 ||
       !all_zero(header.subspan(at.writing + 2, at.clear_seq - at.writing - 2)))
     return false;
+  // Set when a deletion leaves a tombstone, until the map is cleared. Go source: map.go@1.25,
+  // Delete.
+  map.sample.history.has_deletions = load<std::uint8_t>(header, at.writing + 1) == 1;
   // A seed is 64 random bits: one of 4e9 is refused here that need not be.
   if (map.sample.seed >> 32 == 0 || clear_seq >= kCountMax || map.sample.len >= kCountMax)
     return false;
@@ -176,6 +183,8 @@ Result<> SwissDecoder::take_directory(const ObjectRequest &request,
       map.outcome = DecodeOutcome::too_large;
       return {};
     }
+    // All tables that a hint made are of one depth; only a split makes one deeper than another.
+    map.sample.history.has_grown |= run > 1;
     TablePlace place{static_cast<std::uint32_t>(i),
                      static_cast<std::uint32_t>(std::countr_zero(run))};
     tables_.push_back({table, layout_.swiss.table_size, object->span, request.map, place.pack()});
@@ -217,6 +226,14 @@ Result<> SwissDecoder::take_table(const ObjectRequest &request, std::span<const 
   groups_.push_back({groups, static_cast<std::uint32_t>(array->data_bytes()), array->span,
                      request.map, counts.pack()});
   len_in_tables_[request.map] += used;
+  // A hint makes all tables of one size, and a split makes two of the largest. So tables of unequal
+  // size have grown, and one of several that is smaller was made for a hint. Go source: map.go,
+  // NewMap; table.go, split.
+  std::uint16_t &first_capacity = capacity_[request.map];
+  map.sample.history.has_grown |= first_capacity != 0 && first_capacity != capacity;
+  map.sample.history.was_hinted |= depth_[request.map] != 0 && capacity < kTableSlotsMax;
+  map.sample.history.has_deletions |= counts.tombstones != 0;
+  first_capacity = capacity;
   map.sample.slots += capacity;
   map.sample.tombstones += counts.tombstones;
   map.sample.bytes.cells += array->size_bytes;
@@ -224,6 +241,21 @@ Result<> SwissDecoder::take_table(const ObjectRequest &request, std::span<const 
 }
 
 namespace {
+
+// Whether deleted keys lie in empty groups: Delete clears an element, but no key without pointers
+// (table.go, Delete), while growth and Clear leave zeros. An insertion under way has written its
+// key before its control byte, but into one group only.
+bool has_deleted_keys(std::span<const std::byte> array, std::uint64_t group_count,
+                      std::uint64_t group_bytes) {
+  constexpr std::uint64_t kGroupsMax = 64; // most of a long array says nothing new
+  constexpr std::uint64_t kAllEmpty = 0x8080808080808080;
+  unsigned found_count = 0;
+  for (std::uint64_t group = 0; group < std::min(group_count, kGroupsMax); ++group)
+    if (load<std::uint64_t>(array, group * group_bytes) == kAllEmpty &&
+        !all_zero(array.subspan(group * group_bytes + 8, group_bytes - 8)) && ++found_count == 2)
+      return true;
+  return false;
+}
 
 // Control words have to say what table or header say of their counts.
 void take_groups(const ObjectRequest &request, std::span<const std::byte> bytes,
@@ -259,6 +291,10 @@ void take_groups(const ObjectRequest &request, std::span<const std::byte> bytes,
   if (map.sample.group_bytes != 0 && map.sample.group_bytes != match)
     map.contradict(); // all tables of a map have groups of one type
   map.sample.group_bytes = match;
+  // Looked for where fewer are left than growth leaves: half of 7 in 8.
+  MapHistory &history = map.sample.history;
+  if (!history.has_deletions && expected.used * 16 < expected.capacity * 7)
+    history.has_deletions = has_deleted_keys(bytes, group_count, match);
 }
 
 // What is left once all tables agreed.
@@ -287,6 +323,7 @@ Result<> SwissDecoder::decode(std::span<const HeaderCandidate> candidates, Objec
   maps.assign(candidates.size(), {});
   len_in_tables_.assign(candidates.size(), 0);
   depth_.assign(candidates.size(), 0);
+  capacity_.assign(candidates.size(), 0);
   directories_.clear();
   tables_.clear();
   groups_.clear();

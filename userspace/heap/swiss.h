@@ -40,7 +40,8 @@ private:
 
   // Of the batch that is being decoded, by the index of the candidate; kept for its memory.
   std::vector<std::uint64_t> len_in_tables_;
-  std::vector<std::uint8_t> depth_; // globalDepth
+  std::vector<std::uint8_t> depth_;     // globalDepth
+  std::vector<std::uint16_t> capacity_; // of the table that was seen last; 0: none yet
   std::vector<ObjectRequest> directories_, tables_, groups_;
 };
 
