@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,9 +17,13 @@
 #include "flow/address_space.h"
 #include "flow/binary_facts.h"
 #include "flow/map_type_layout.h"
+#include "go/type_descriptor.h"
+#include "heap/type_leaves.h"
+#include "heap/type_memory.h"
 
 namespace mapscope {
 
+// A handle: copies share what was read.
 class GoTypes {
 public:
   // Reads the descriptors of the executable once, some megabytes. Errors: unsupported (no such
@@ -32,8 +37,37 @@ public:
   // A type as a key or element has it: name, fields, padding.
   std::optional<GoType> type(ProcessAddress descriptor) const;
 
+  // Where a value of this type holds pointers, strings and the like. Nothing where the type makes
+  // no sense or has more than `count_max` of them.
+  std::optional<std::vector<TypeLeaf>> leaves(ProcessAddress descriptor,
+                                              std::size_t count_max = 65536) const;
+  // One flag for each word of a value: whether the collector takes it for a pointer, as the heap
+  // bitmap has it. Walks the fields, since descriptors do not always hold the mask (1.24 on makes
+  // it on demand).
+  std::optional<std::vector<bool>> pointer_words(ProcessAddress descriptor) const;
+
+  // Reads a descriptor outside of the executable's types, and what it refers to there: reflect
+  // makes types at run time. map_type() and the others know it from then on. False: there is
+  // nothing that could be a type. Errors: as AddressSpace::read.
+  Result<bool> learn(AddressSpace &space, ProcessAddress descriptor);
+
+  const TypeMemory &memory() const { return *memory_; }
+
 private:
-  GoTypes() = default;
+  struct Budget;
+
+  explicit GoTypes(TypeMemory memory, std::optional<MapTypeShape> shape)
+      : memory_(std::make_shared<TypeMemory>(std::move(memory))), shape_(shape) {}
+
+  std::optional<MapTypeLayout> map_type(std::uint64_t descriptor, Budget &budget) const;
+  bool place_entries(MapTypeLayout &layout, std::span<const std::byte> descriptor) const;
+  std::optional<GoType> type(std::uint64_t descriptor, Budget &budget) const;
+  bool add_fields(GoType &type, std::uint64_t descriptor, const TypeHeader &header,
+                  Budget &budget) const;
+  std::string name_of(const TypeHeader &header, std::uint64_t descriptor) const;
+
+  std::shared_ptr<TypeMemory> memory_;
+  std::optional<MapTypeShape> shape_;
 };
 
 } // namespace mapscope
