@@ -3,8 +3,10 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/address.h"
@@ -12,13 +14,15 @@
 
 namespace mapscope {
 
+inline constexpr std::size_t kObjectsShownMax = 1000, kTablesShownMax = 1000; // rows
+
 enum class MapPart : std::uint8_t {
   header,
   directory,
   table,
-  groups,  // swiss: an array of groups
-  buckets, // classic: the array, spare buckets included
-  old_buckets,
+  groups,      // swiss: an array of groups
+  buckets,     // classic: the array, spare buckets included
+  old_buckets, // their overflow buckets too
   overflow_bucket,
   overflow_list, // slices that keep overflow buckets alive, and mapextra
   indirect_key,
@@ -55,19 +59,23 @@ struct PayloadEstimate {
 
 struct MapAnatomy {
   MapSample map;
-  unsigned global_depth = 0;      // swiss
-  unsigned log_buckets = 0;       // classic: B
-  std::vector<MapObject> objects; // the first kObjectsShownMax; all are in `map.bytes`
-  std::uint64_t object_count = 0;
+  unsigned global_depth = 0;        // swiss
+  unsigned log_buckets = 0;         // classic: B
+  std::vector<MapObject> objects;   // the first kObjectsShownMax; all are in `map.bytes`
+  std::uint64_t object_count = 0;   // on the heap
+  std::uint64_t span_count = 0;     // that these lie in
   std::vector<TableAnatomy> tables; // likewise, without repetitions
   std::uint64_t table_count = 0;
-  std::array<std::uint64_t, 9> fill{};      // groups or buckets with i entries, chains included
+  // Groups or buckets with i entries, each overflow bucket by itself, old buckets not; all zero
+  // where the size of a group is not known.
+  std::array<std::uint64_t, 9> fill{};
   std::vector<std::uint64_t> chain_lengths; // classic: buckets with i overflow buckets; last: more
   // Pages that the objects lie in, each once: 8 KiB of Go's heap, and the kernel's.
   std::uint64_t heap_pages = 0;
   std::uint64_t kernel_page_bytes = 0;
   std::optional<std::uint64_t> kernel_pages, resident_pages, swapped_pages;
   std::optional<PayloadEstimate> payload;
+  std::string no_payload; // a sentence: why it is absent, where it was asked for
 };
 
 } // namespace mapscope
