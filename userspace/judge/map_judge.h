@@ -7,7 +7,7 @@
 
 #include "flow/binary_facts.h"
 #include "flow/judged_map.h"
-#include "go/map_rules.h"
+#include "judge/map_rebuild.h"
 
 namespace mapscope {
 
@@ -21,6 +21,11 @@ public:
   // The same number as judge() gives, without the words: a census has millions of maps.
   std::optional<std::uint64_t>
   reclaimable_bytes(const MapSample &map, std::span<const MapTypeLayout *const> candidates) const;
+
+private:
+  MapRebuild rebuild_;
+  GoVersion version_;
+  bool is_classic_;
 };
 
 } // namespace mapscope
