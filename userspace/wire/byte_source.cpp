@@ -1,6 +1,8 @@
 // Reading by offset; see byte_source.h.
 #include "wire/byte_source.h"
 
+#include <algorithm>
+
 #include <sys/stat.h>
 
 namespace mapscope {
@@ -18,18 +20,30 @@ Result<std::span<const std::byte>> ByteSource::read(std::uint64_t offset, std::s
   if (!file_)
     return TRY(ByteReader{bytes_}.window(offset, length)).bytes();
   buffer_.resize(length);
-  for (std::size_t done = 0; done < length;) {
-    const ssize_t got = ::pread(file_.get(), buffer_.data() + done, length - done,
+  if (!TRY(read_into(offset, buffer_)))
+    return fail(Errc::malformed, "the file became shorter while it was read");
+  return std::span<const std::byte>{buffer_};
+}
+
+Result<bool> ByteSource::read_into(std::uint64_t offset, std::span<std::byte> into) const {
+  if (offset > size_bytes_ || into.size() > size_bytes_ - offset)
+    return false;
+  if (!file_) {
+    std::ranges::copy(bytes_.subspan(offset, into.size()), into.begin());
+    return true;
+  }
+  for (std::size_t done = 0; done < into.size();) {
+    const ssize_t got = ::pread(file_.get(), into.data() + done, into.size() - done,
                                 static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR)
       continue;
     if (got < 0)
       return std::unexpected(Error::from_errno("read"));
     if (got == 0)
-      return fail(Errc::malformed, "the file became shorter while it was read");
+      return false;
     done += static_cast<std::size_t>(got);
   }
-  return std::span<const std::byte>{buffer_};
+  return true;
 }
 
 } // namespace mapscope

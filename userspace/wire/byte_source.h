@@ -26,6 +26,10 @@ public:
   // Errors: as read(2), and malformed when the file has become shorter.
   Result<std::span<const std::byte>> read(std::uint64_t offset, std::size_t length);
 
+  // Fills `into` from `offset` on; false where the file has not so many bytes there. Errors: as
+  // read(2).
+  Result<bool> read_into(std::uint64_t offset, std::span<std::byte> into) const;
+
 private:
   ByteSource(Fd file, std::uint64_t size_bytes) : file_(std::move(file)), size_bytes_(size_bytes) {}
 
