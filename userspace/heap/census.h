@@ -52,6 +52,7 @@ struct Census {
   std::vector<HeaderCopy> copies;
   CensusCounts counts;
   HeapStatistics heap;
+  bool has_residency = false; // which bytes of maps are in memory or in swap is known
 
   // Every map type of the process, and the sets of them (indexes, ascending) that maps may have.
   // MapSample::types is an index of a set; set 0 is empty.
