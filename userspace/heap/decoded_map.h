@@ -3,10 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "flow/map_sample.h"
 
 namespace mapscope {
+
+class TypeCheck;      // heap/type_check.h
+struct RememberedMap; // heap/census_memory.h
 
 enum class DecodeOutcome : std::uint8_t {
   pending,
@@ -23,8 +27,11 @@ struct DecodeOptions {
   bool headers_only = false; // nothing that a header points to is read
   // Of one map: its directory, or its array of buckets.
   std::uint64_t contents_bytes_max = 1 << 20;
+  // What an earlier census learned of each candidate; null: nothing. Empty: of none.
+  std::span<const RememberedMap *const> known;
   // Of all maps of the batch, at once. Headers that lie could otherwise ask for any number.
   std::size_t requests_max = 1 << 20;
+  TypeCheck *types = nullptr; // null: nothing is said of types
 };
 
 struct DecodedMap {
@@ -34,6 +41,13 @@ struct DecodedMap {
   DecodeOutcome outcome = DecodeOutcome::pending;
   unsigned choice_count = 1; // of DecodeOptions::attempt that differ from each other
   std::uint32_t bucket_bytes = 0; // classic: of the one that was taken
+  // A map, whose type was refused by something that a change meanwhile would explain.
+  bool is_doubtful = false;
+
+  // What is remembered of a map, and what of it was remembered; heap/census_memory.h.
+  std::uint32_t header_digest = 0, tables_digest = 0;
+  bool can_be_remembered = false;
+  bool is_remembered = false; // nothing was read but header, directory and tables
 
   void contradict() { outcome = DecodeOutcome::contradicted; }
 };

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "heap/bulk_read.h"
+#include "heap/census_memory.h"
 #include "heap/group_size.h"
+#include "heap/type_check.h"
 
 namespace mapscope {
 namespace {
@@ -96,6 +98,9 @@ bool SwissDecoder::parse_header(const HeaderCandidate &candidate, DecodedMap &ma
   map.sample.seed = load<std::uint64_t>(header, at.seed);
   map.sample.len = load<std::uint64_t>(header, at.used);
   map.contents = load<std::uint64_t>(header, at.dir_ptr);
+  HeaderCandidate at_rest = candidate; // as it is while nobody writes
+  at_rest.bytes[at.writing] = {};
+  map.header_digest = digest_of(std::span{at_rest.bytes}.first(layout_.header_size), 0);
   dir_len = load<std::uint64_t>(header, at.dir_len);
   auto clear_seq = load<std::uint64_t>(header, at.clear_seq);
   map.sample.history.was_cleared = clear_seq != 0;
@@ -147,12 +152,18 @@ Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, Object
       continue;
     }
     map.sample.evidence = MapEvidence::consistent;
+    known_[i] = options.known.empty() ? nullptr : options.known[i];
+    if (known_[i] != nullptr && !known_[i]->holds(map.sample.seed, map.header_digest))
+      known_[i] = nullptr;
     if (is_small) {
       map.sample.slots = kGroupSlots;
       map.sample.bytes.cells = object->size_bytes;
       TableCounts counts{.used = static_cast<std::uint32_t>(map.sample.len)};
-      groups_.push_back({map.contents, 8, object->span, i, counts.pack()});
       len_in_tables_[i] = map.sample.len;
+      if (known_[i] != nullptr && known_[i]->fits(possible_group_sizes(*object, 1)))
+        recall(i, map);
+      else
+        ask_groups(*object, i, counts.pack(), 0, reader);
     } else {
       map.sample.bytes.directory = object->size_bytes;
       depth_[i] = static_cast<std::uint8_t>(std::countr_zero(dir_len));
@@ -161,6 +172,23 @@ Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, Object
     }
   }
   return {};
+}
+
+void SwissDecoder::ask_groups(const HeapObject &array, std::uint32_t map, std::uint32_t counts,
+                              std::uint32_t place, ObjectReader &reader) {
+  bool is_small = TableCounts::unpack(counts).capacity == 0;
+  if (types_ == nullptr && is_small) {
+    groups_.push_back({array.data(), 8, array.span, map, counts});
+    return;
+  }
+  // From the malloc header on, which names the type.
+  groups_.push_back(
+      {array.start, static_cast<std::uint32_t>(array.size_bytes), array.span, map, counts});
+  if (types_ != nullptr) {
+    places_.resize(groups_.size() - 1);
+    places_.push_back(place);
+    types_->ask_bitmap(map, array, reader.spans(), groups_);
+  }
 }
 
 Result<> SwissDecoder::take_directory(const ObjectRequest &request,
@@ -215,16 +243,21 @@ Result<> SwissDecoder::take_table(const ObjectRequest &request, std::span<const 
                   load<std::uint64_t>(bytes, at.table_index) == place.position &&
                   local_depth + place.run_log2 == depth_[request.map];
   auto array = is_sound ? TRY(reader.object_at(groups)) : std::nullopt;
-  if (!array || possible_group_sizes(*array, capacity / kGroupSlots).empty()) {
+  auto sizes = array ? possible_group_sizes(*array, capacity / kGroupSlots) : GroupSizes{};
+  if (sizes.empty()) {
     map.contradict();
     return {};
   }
+  const RememberedMap *&known = known_[request.map];
+  if (known != nullptr && !known->fits(sizes))
+    known = nullptr;
   TableCounts counts{.used = used,
                      .tombstones =
                          static_cast<std::uint32_t>(load_max(capacity)) - used - growth_left,
                      .capacity = capacity};
-  groups_.push_back({groups, static_cast<std::uint32_t>(array->data_bytes()), array->span,
-                     request.map, counts.pack()});
+  ask_groups(*array, request.map, counts.pack(), request.tag, reader);
+  // The order of answers means nothing, so a sum it is.
+  map.tables_digest += digest_of(bytes, request.address + request.tag);
   len_in_tables_[request.map] += used;
   // A hint makes all tables of one size, and a split makes two of the largest. So tables of unequal
   // size have grown, and one of several that is smaller was made for a hint. Go source: map.go,
@@ -258,16 +291,10 @@ bool has_deleted_keys(std::span<const std::byte> array, std::uint64_t group_coun
 }
 
 // Control words have to say what table or header say of their counts.
-void take_groups(const ObjectRequest &request, std::span<const std::byte> bytes,
-                 const SpanTable &spans, DecodedMap &map) {
-  if (map.outcome != DecodeOutcome::pending)
-    return;
-  auto expected = TableCounts::unpack(request.tag);
-  auto array = spans.find_object_at(request.address);
-  if (bytes.empty() || !array) {
-    map.contradict();
-    return;
-  }
+// `sizes`: of a group, as far as they tell.
+void take_groups(TableCounts expected, std::span<const std::byte> bytes, const HeapObject &array,
+                 std::vector<std::uint32_t> &sizes, DecodedMap &map) {
+  sizes.clear();
   if (expected.capacity == 0) { // a small map never has a deleted slot
     auto counts = count_controls(bytes, 1, 8);
     if (!counts.is_valid || counts.full != expected.used || counts.deleted != 0)
@@ -276,12 +303,13 @@ void take_groups(const ObjectRequest &request, std::span<const std::byte> bytes,
   }
   std::uint64_t group_count = expected.capacity / kGroupSlots;
   std::uint32_t match = 0, match_count = 0;
-  auto sizes = possible_group_sizes(*array, group_count);
-  for (std::uint32_t size = sizes.first; size <= sizes.last; size += 8) {
+  auto possible = possible_group_sizes(array, group_count);
+  for (std::uint32_t size = possible.first; size <= possible.last; size += 8) {
     auto counts = count_controls(bytes, group_count, size);
     if (counts.is_valid && counts.full == expected.used && counts.deleted == expected.tombstones) {
       match = size;
       ++match_count;
+      sizes.push_back(size);
     }
   }
   if (match_count == 0)
@@ -314,9 +342,71 @@ void finish(DecodedMap &map, std::uint64_t len_in_tables) {
   bytes.control = map.sample.slots;
   bytes.cells -= bytes.control;
   map.outcome = DecodeOutcome::map;
+  map.can_be_remembered = true;
 }
 
 } // namespace
+
+void SwissDecoder::recall(std::uint32_t index, DecodedMap &map) const {
+  known_[index]->tell(map);
+  finish(map, len_in_tables_[index]);
+}
+
+// Header and tables are what they were when control words agreed with them, so these need not be
+// read, nor anything else that depends on them.
+void SwissDecoder::recall_unchanged(std::vector<DecodedMap> &maps) {
+  for (std::uint32_t i = 0; i < maps.size(); ++i)
+    if (known_[i] != nullptr && maps[i].outcome == DecodeOutcome::pending &&
+        maps[i].tables_digest == known_[i]->tables_digest)
+      recall(i, maps[i]);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    if (maps[groups_[i].map].is_remembered)
+      continue;
+    groups_[kept] = groups_[i];
+    if (i < places_.size())
+      places_[kept] = places_[i];
+    ++kept;
+  }
+  groups_.resize(kept);
+  places_.resize(std::min(places_.size(), kept));
+}
+
+Result<> SwissDecoder::take_answer(const ObjectRequest &request, std::span<const std::byte> bytes,
+                                   ObjectReader &reader, DecodedMap &map) {
+  if (map.outcome != DecodeOutcome::pending)
+    return {};
+  if (types_ != nullptr && request.tag == TypeCheck::kBitmapTag) {
+    types_->take_bitmap(request, bytes);
+    return {};
+  }
+  auto array = reader.spans().find_object(request.address);
+  std::uint64_t header_bytes = array ? array->data() - request.address : 0;
+  if (!array || header_bytes > kMallocHeaderBytes || bytes.size() <= header_bytes) {
+    map.contradict();
+    return {};
+  }
+  auto expected = TableCounts::unpack(request.tag);
+  auto groups = bytes.subspan(header_bytes);
+  take_groups(expected, groups, *array, sizes_, map);
+  if (types_ == nullptr || map.outcome != DecodeOutcome::pending)
+    return {};
+  std::uint64_t group_count = std::max(expected.capacity / kGroupSlots, std::uint64_t{1});
+  auto place = TablePlace::unpack(places_[static_cast<std::size_t>(&request - groups_.data())]);
+  return types_->take(
+      request.map,
+      {.array = *array,
+       .group_count = group_count,
+       .held_count = group_count,
+       .bytes = groups,
+       .seed = map.sample.seed,
+       .group_sizes = sizes_,
+       .type_word = header_bytes == kMallocHeaderBytes ? load<std::uint64_t>(bytes, 0) : 0,
+       .position = place.position,
+       .run_log2 = place.run_log2,
+       .depth = depth_[request.map]},
+      reader);
+}
 
 Result<> SwissDecoder::decode(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
                               const DecodeOptions &options, std::vector<DecodedMap> &maps) {
@@ -324,9 +414,14 @@ Result<> SwissDecoder::decode(std::span<const HeaderCandidate> candidates, Objec
   len_in_tables_.assign(candidates.size(), 0);
   depth_.assign(candidates.size(), 0);
   capacity_.assign(candidates.size(), 0);
+  known_.assign(candidates.size(), nullptr);
   directories_.clear();
   tables_.clear();
   groups_.clear();
+  places_.clear();
+  types_ = options.types;
+  if (types_ != nullptr)
+    types_->start(candidates.size());
   TRY(start(candidates, reader, options, maps));
   Result<> taken;
   auto note = [&](Result<> result) {
@@ -340,9 +435,14 @@ Result<> SwissDecoder::decode(std::span<const HeaderCandidate> candidates, Objec
     note(take_table(request, bytes, reader, maps[request.map]));
   }));
   TRY(std::move(taken));
+  if (!options.known.empty())
+    recall_unchanged(maps);
   TRY(reader.read(groups_, [&](const ObjectRequest &request, auto bytes) {
-    take_groups(request, bytes, reader.spans(), maps[request.map]);
+    note(take_answer(request, bytes, reader, maps[request.map]));
   }));
+  TRY(std::move(taken));
+  if (types_ != nullptr)
+    TRY(types_->finish(candidates, reader, maps));
   for (std::size_t i = 0; i < candidates.size(); ++i)
     finish(maps[i], len_in_tables_[i]);
   return {};

@@ -33,16 +33,29 @@ private:
                  const DecodeOptions &options, std::vector<DecodedMap> &maps);
   Result<> take_directory(const ObjectRequest &request, std::span<const std::byte> bytes,
                           ObjectReader &reader, std::size_t tables_max, DecodedMap &map);
+  // Asks for the groups of a small map or table, and with types for what is read with them.
+  void ask_groups(const HeapObject &array, std::uint32_t map, std::uint32_t counts,
+                  std::uint32_t place, ObjectReader &reader);
+  // Groups, and what else was asked for with them.
+  Result<> take_answer(const ObjectRequest &request, std::span<const std::byte> bytes,
+                       ObjectReader &reader, DecodedMap &map);
   Result<> take_table(const ObjectRequest &request, std::span<const std::byte> bytes,
                       ObjectReader &reader, DecodedMap &map);
 
-  HeapLayout layout_;
+  // A map that an earlier census knows, and whose header is what it was.
+  void recall(std::uint32_t index, DecodedMap &map) const;
+  void recall_unchanged(std::vector<DecodedMap> &maps);
 
+  HeapLayout layout_;
+  TypeCheck *types_ = nullptr; // of the batch that is being decoded
   // Of the batch that is being decoded, by the index of the candidate; kept for its memory.
   std::vector<std::uint64_t> len_in_tables_;
   std::vector<std::uint8_t> depth_;     // globalDepth
   std::vector<std::uint16_t> capacity_; // of the table that was seen last; 0: none yet
+  std::vector<const RememberedMap *> known_; // whose header is what it was
   std::vector<ObjectRequest> directories_, tables_, groups_;
+  std::vector<std::uint32_t> places_; // TablePlace of each of groups_
+  std::vector<std::uint32_t> sizes_;  // of groups, that the control words of a table allow
 };
 
 } // namespace mapscope

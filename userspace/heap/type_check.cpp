@@ -1,2 +1,219 @@
-// Candidates by size and pointers first, then by cells and hashes.
+// A map begins with the types that its array has room for, and loses those that its contents
+// refuse.
 #include "heap/type_check.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "heap/bulk_read.h"
+
+namespace mapscope {
+namespace {
+
+constexpr unsigned kKeysOfPiece = 4; // whose hashes are computed: 28 bits have to agree by then
+constexpr unsigned kKeysOfMap = 8;
+constexpr unsigned kWaitingKeysOfRule = 2; // each costs a read
+constexpr std::uint64_t kGroupsLookedAt = 4;
+constexpr std::uint32_t kFetchedBytesMax = 4096; // of one string
+constexpr std::uint64_t kBitmapBytes = 128, kInlineMarkBytes = 128;
+
+} // namespace
+
+void TypeCheck::start(std::size_t map_count) {
+  states_.assign(map_count, {});
+  waiting_.clear();
+  wanted_.clear();
+  key_bytes_.clear();
+  is_sure_ = true;
+}
+
+void TypeCheck::ask_bitmap(std::uint32_t map, const HeapObject &array, const SpanTable &spans,
+                           std::vector<ObjectRequest> &requests) {
+  if (layout_.pointer_bitmap != PointerBitmap::in_span || !array.has_pointers ||
+      array.size_bytes > kHeaderlessBytesMax || spans.size_bytes(array.span) != kGoPageBytes)
+    return;
+  if (!has_inline_marks_) // all spans are alike in that, and those of headers show it
+    has_inline_marks_ = have_inline_marks(spans, layout_);
+  std::uint64_t first_bit = (array.start - spans.start(array.span)) / 8;
+  std::uint64_t bitmap = spans.start(array.span) + kGoPageBytes - kBitmapBytes -
+                         (*has_inline_marks_ ? kInlineMarkBytes : 0);
+  states_[map].array_start = array.start;
+  std::uint64_t first_byte = std::min(first_bit / 8, kBitmapBytes - 16);
+  requests.push_back({bitmap + first_byte, 16, array.span, map, kBitmapTag});
+}
+
+void TypeCheck::take_bitmap(const ObjectRequest &request, std::span<const std::byte> bytes) {
+  if (bytes.size() < 16)
+    return;
+  MapState &state = states_[request.map];
+  std::uint64_t page = state.array_start / kGoPageBytes * kGoPageBytes;
+  std::uint64_t first_bit = (state.array_start - page) / 8;
+  std::uint64_t shift = first_bit - std::min(first_bit / 8, kBitmapBytes - 16) * 8;
+  auto low = load<std::uint64_t>(bytes, 0), high = load<std::uint64_t>(bytes, 8);
+  if (shift >= 64) {
+    low = high;
+    high = 0;
+    shift -= 64;
+  }
+  state.pointers = shift == 0 ? low : low >> shift | high << (64 - shift);
+  state.has_bitmap = true;
+}
+
+Result<> TypeCheck::take(std::uint32_t map, const EntryCells &cells, ObjectReader &reader) {
+  MapState &state = states_[map];
+  if (!state.is_started)
+    begin(state, cells);
+  if (state.set == 0)
+    return {};
+  if (!cells.is_overflow()) {
+    state.set = index_.fitting(state.set, cells.array, cells.group_count);
+    apply_rules(state, cells);
+    queue_keys(map, state, cells);
+  }
+  return count_pointees(state, cells, reader);
+}
+
+void TypeCheck::begin(MapState &state, const EntryCells &cells) {
+  state.is_started = true;
+  state.fitting = state.set = index_.fitting(index_.all(), cells.array, cells.group_count);
+  if (cells.array.has_malloc_header && cells.type_word != 0) {
+    state.has_group_name = true;
+    state.set = index_.with_group(state.set, cells.type_word);
+    // A group that this program has, of another size; or no group at all.
+    state.is_contradicted = state.set == 0 && index_.is_in_executable(cells.type_word);
+  } else if (cells.array.has_pointers && cells.array.size_bytes > kSizeClasses.back() &&
+             layout_.span.large_type) {
+    state.large_span = cells.array.span;
+  }
+}
+
+void TypeCheck::drop(MapState &state, std::uint32_t rule) {
+  CheckKind kind = index_.rule(rule).kind;
+  if (kind == CheckKind::hash)
+    state.was_refused = true;
+  else if (kind != CheckKind::group_bytes)
+    state.was_misshapen = true;
+  state.set = index_.without(state.set, rule);
+}
+
+void TypeCheck::apply_rules(MapState &state, const EntryCells &cells) {
+  auto rules = index_.rules_of(state.set);
+  auto place = [this](std::uint32_t rule) { return std::pair{index_.rule(rule).kind, rule}; };
+  for (std::size_t i = 0; i < rules.size();) {
+    std::uint32_t rule = rules[i];
+    if (passes(state, rule, cells)) {
+      ++i;
+      continue;
+    }
+    drop(state, rule);
+    // The rules of the smaller set are some of these, in the same order.
+    rules = index_.rules_of(state.set);
+    i = static_cast<std::size_t>(std::ranges::upper_bound(rules, place(rule), {}, place) -
+                                 rules.begin());
+  }
+}
+
+bool TypeCheck::passes(MapState &state, std::uint32_t number, const EntryCells &cells) {
+  const TypeCheckRule &rule = index_.rule(number);
+  switch (rule.kind) {
+  case CheckKind::group_bytes:
+    return cells.group_sizes.empty() ||
+           std::ranges::find(cells.group_sizes, rule.places.group_bytes) != cells.group_sizes.end();
+  case CheckKind::pointers: {
+    unsigned words = rule.places.group_bytes / 8;
+    std::uint64_t mask = words >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << words) - 1;
+    return !state.has_bitmap || (state.pointers & mask) == rule.pointer_words;
+  }
+  case CheckKind::hash:
+    return !is_hashing_ || index_.hash(number).needs_memory() || check_keys(state, number, cells);
+  case CheckKind::zeros:
+    return has_zeros_between(rule.places, cells, kGroupsLookedAt);
+  case CheckKind::booleans:
+    return has_boolean_elements(rule.places, cells, kGroupsLookedAt);
+  case CheckKind::pointees:
+    return true; // all of them are looked at, in count_pointees()
+  }
+  return true;
+}
+
+bool TypeCheck::KeyPlace::accepts(std::uint64_t hash) const {
+  if (is_classic)
+    return control == classic_control(hash) &&
+           (bucket_count == 0 || (hash & (bucket_count - 1)) == bucket);
+  return control == (hash & 0x7f) &&
+         (depth == 0 || hash >> (64 - depth) >> run_log2 == position >> run_log2);
+}
+
+// False: a key lies where it can't be of such a type.
+bool TypeCheck::check_keys(MapState &state, std::uint32_t number, const EntryCells &cells) {
+  const TypeCheckRule &rule = index_.rule(number);
+  const KeyHash &key_hash = index_.hash(number);
+  if (state.keys_checked >= kKeysOfMap)
+    return true;
+  unsigned checked = 0, looked_at = 0;
+  bool agrees = for_each_entry(rule.places.group_bytes, cells, [&](const Entry &entry) {
+    if (++looked_at > kKeysOfPiece)
+      return EntryVisit::stop;
+    auto hash = key_hash.hash(key_of(rule.places, cells, entry), cells.seed);
+    if (!hash)
+      return EntryVisit::next; // a NaN
+    KeyPlace place{.bucket = cells.first_group + entry.group,
+                   .bucket_count = cells.bucket_count,
+                   .position = cells.position,
+                   .run_log2 = cells.run_log2,
+                   .depth = cells.depth,
+                   .control = entry.control,
+                   .is_classic = cells.is_classic};
+    ++checked;
+    return place.accepts(*hash) && is_on_probe_path(rule.places.group_bytes, cells, entry, *hash)
+               ? EntryVisit::next
+               : EntryVisit::fail;
+  });
+  if (agrees)
+    state.keys_checked =
+        static_cast<std::uint8_t>(std::min<unsigned>(state.keys_checked + checked, kKeysOfMap));
+  return agrees;
+}
+
+void TypeCheck::queue_keys(std::uint32_t map, MapState &state, const EntryCells &cells) {
+  if (!is_hashing_ || state.has_waiting_keys)
+    return;
+  for (std::uint32_t number : index_.rules_of(state.set)) {
+    const TypeCheckRule &rule = index_.rule(number);
+    if (rule.kind != CheckKind::hash || !index_.hash(number).needs_memory())
+      continue;
+    unsigned count = 0;
+    for_each_entry(rule.places.group_bytes, cells, [&](const Entry &entry) {
+      auto key = key_of(rule.places, cells, entry);
+      std::size_t first = wanted_.size();
+      bool is_short = index_.hash(number).add_wanted(key, wanted_) &&
+                      std::ranges::all_of(std::span{wanted_}.subspan(first), [](auto &range) {
+                        return range.size_bytes <= kFetchedBytesMax;
+                      });
+      if (!is_short) {
+        wanted_.resize(first);
+        return EntryVisit::next;
+      }
+      waiting_.push_back({.map = map,
+                          .rule = number,
+                          .first_wanted = static_cast<std::uint32_t>(first),
+                          .wanted_count = static_cast<std::uint32_t>(wanted_.size() - first),
+                          .key = static_cast<std::uint32_t>(key_bytes_.size()),
+                          .key_bytes = static_cast<std::uint32_t>(key.size()),
+                          .seed = cells.seed,
+                          .place = {.bucket = cells.first_group + entry.group,
+                                    .bucket_count = cells.bucket_count,
+                                    .position = cells.position,
+                                    .run_log2 = cells.run_log2,
+                                    .depth = cells.depth,
+                                    .control = entry.control,
+                                    .is_classic = cells.is_classic}});
+      key_bytes_.insert(key_bytes_.end(), key.begin(), key.end());
+      state.has_waiting_keys = true;
+      return ++count < kWaitingKeysOfRule ? EntryVisit::next : EntryVisit::stop;
+    });
+  }
+}
+
+} // namespace mapscope

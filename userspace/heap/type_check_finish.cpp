@@ -1,0 +1,225 @@
+// The end of a batch: what keys and elements point to, whether the maps are still what they were,
+// and what all of it says of their types.
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "heap/bulk_read.h"
+#include "heap/type_check.h"
+
+namespace mapscope {
+namespace {
+
+constexpr std::uint64_t kGapBytesMax = 512;
+constexpr std::uint64_t kHeaderGapBytesMax = 2048;
+constexpr std::uint64_t kUserAddressBits = 47;
+// Keys that agree by chance: one of 128 each, and less often in large maps.
+constexpr unsigned kKeysForTrust = 4;
+constexpr std::uint64_t kRefusedMapsMax = 1024; // without a single one that agrees
+
+} // namespace
+
+Result<std::optional<std::uint64_t>>
+TypeCheck::pointee_bytes(const TypeCheckRule &rule, const EntryCells &cells, ObjectReader &reader) {
+  std::uint64_t sum = 0;
+  Result<> taken;
+  auto add = [&](std::span<const std::byte> pointer, std::uint64_t size_bytes) {
+    if (size_bytes == 0)
+      return true;
+    auto object = reader.object_at(load<std::uint64_t>(pointer, 0));
+    if (!object) {
+      taken = std::unexpected(std::move(object).error());
+      return false;
+    }
+    if (!*object ||
+        (*object)->size_bytes != index_.object_bytes(size_bytes, (*object)->has_pointers))
+      return false;
+    sum += (*object)->size_bytes;
+    return true;
+  };
+  bool fits = for_each_entry(rule.places.group_bytes, cells, [&](const Entry &entry) {
+    return add(key_of(rule.places, cells, entry), rule.key_bytes) &&
+                   add(element_of(rule.places, cells, entry), rule.element_bytes)
+               ? EntryVisit::next
+               : EntryVisit::fail;
+  });
+  TRY(std::move(taken));
+  return fits ? std::optional{sum} : std::nullopt;
+}
+
+// Every pointee is counted. Of the types that are left, the first whose pointees all fit counts:
+// a map that holds pointers of its own to objects of just that size is rarer.
+Result<> TypeCheck::count_pointees(MapState &state, const EntryCells &cells, ObjectReader &reader) {
+  while (true) {
+    auto rules = index_.rules_of(state.set);
+    auto next = std::ranges::find_if(rules, [&](std::uint32_t rule) {
+      return index_.rule(rule).kind == CheckKind::pointees &&
+             (state.pointee_rule == kNone || rule == state.pointee_rule);
+    });
+    if (next == rules.end())
+      return {};
+    std::uint32_t rule = *next;
+    if (auto bytes = TRY(pointee_bytes(index_.rule(rule), cells, reader))) {
+      state.pointee_rule = rule;
+      state.indirect_bytes += *bytes;
+      return {};
+    }
+    // The span of a new object may not be known yet; so this is looked at again, by itself.
+    state.is_doubtful = true;
+    drop(state, rule);
+    state.pointee_rule = kNone;
+    state.indirect_bytes = 0;
+  }
+}
+
+// Large objects have their type in their mspan.
+Result<> TypeCheck::read_large_types(ObjectReader &reader) {
+  struct Place {
+    std::uint64_t mspan = 0;
+    std::uint32_t map = 0;
+  };
+  std::vector<Place> places;
+  for (std::uint32_t map = 0; map < states_.size(); ++map)
+    if (states_[map].large_span != kNone && states_[map].set != 0)
+      places.push_back({reader.spans().mspan(states_[map].large_span), map});
+  std::ranges::sort(places, {}, &Place::mspan);
+  std::vector<WantedRange> ranges;
+  for (const Place &place : places)
+    ranges.push_back({place.mspan + *layout_.span.large_type, 8});
+  return read_sorted(reader.space(), ranges, kHeaderGapBytesMax,
+                     [&](std::size_t i, std::span<const std::byte> bytes) {
+                       MapState &state = states_[places[i].map];
+                       auto group = bytes.empty() ? 0 : load<std::uint64_t>(bytes, 0);
+                       if (group == 0)
+                         return;
+                       state.has_group_name = true;
+                       state.set = index_.with_group(state.set, group);
+                       if (state.set == 0)
+                         state.is_contradicted = index_.is_in_executable(group);
+                     });
+}
+
+Result<> TypeCheck::check_waiting_keys(AddressSpace &space) {
+  order_.resize(wanted_.size());
+  std::iota(order_.begin(), order_.end(), 0U);
+  std::erase_if(order_, [this](std::uint32_t i) {
+    return wanted_[i].size_bytes == 0 || wanted_[i].address >> kUserAddressBits != 0;
+  });
+  std::ranges::sort(order_, {}, [this](std::uint32_t i) { return wanted_[i].address; });
+  std::vector<WantedRange> ranges;
+  ranges.reserve(order_.size());
+  for (std::uint32_t i : order_)
+    ranges.push_back(wanted_[i]);
+  fetched_bytes_.clear();
+  fetched_at_.assign(wanted_.size(), std::nullopt);
+  TRY(read_sorted(space, ranges, kGapBytesMax,
+                  [&](std::size_t i, std::span<const std::byte> bytes) {
+                    if (bytes.empty())
+                      return;
+                    fetched_at_[order_[i]] = static_cast<std::uint32_t>(fetched_bytes_.size());
+                    fetched_bytes_.insert(fetched_bytes_.end(), bytes.begin(), bytes.end());
+                  }));
+  for (const WaitingKey &key : waiting_)
+    check_waiting_key(key);
+  return {};
+}
+
+void TypeCheck::check_waiting_key(const WaitingKey &key) {
+  MapState &state = states_[key.map];
+  if (!index_.has_rule(state.set, key.rule))
+    return;
+  std::vector<std::span<const std::byte>> fetched;
+  for (std::uint32_t i = key.first_wanted; i < key.first_wanted + key.wanted_count; ++i) {
+    if (wanted_[i].size_bytes == 0)
+      fetched.emplace_back();
+    else if (fetched_at_[i])
+      fetched.push_back(std::span{fetched_bytes_}.subspan(*fetched_at_[i], wanted_[i].size_bytes));
+    else
+      return drop(state, key.rule); // what a key points to can be read
+  }
+  auto hash = index_.hash(key.rule).hash(std::span{key_bytes_}.subspan(key.key, key.key_bytes),
+                                         key.seed, fetched);
+  if (hash && !key.place.accepts(*hash))
+    drop(state, key.rule);
+  else if (hash)
+    ++state.keys_checked;
+}
+
+// Between the read of a header and that of what it points to, the map may have moved on, and its
+// array may have become another object.
+Result<> TypeCheck::find_changed(std::span<const HeaderCandidate> candidates, AddressSpace &space,
+                                 std::span<DecodedMap> maps) {
+  std::vector<WantedRange> ranges;
+  std::vector<std::uint32_t> asked;
+  for (std::uint32_t map = 0; map < states_.size(); ++map)
+    if (states_[map].set != 0 && maps[map].outcome == DecodeOutcome::pending) {
+      ranges.push_back({candidates[map].address, layout_.header_size});
+      asked.push_back(map);
+    }
+  bool is_swiss = layout_.maps == MapImplementation::swiss;
+  std::uint32_t contents_at = is_swiss ? layout_.swiss.dir_ptr : layout_.classic.buckets;
+  return read_sorted(
+      space, ranges, kHeaderGapBytesMax, [&](std::size_t i, std::span<const std::byte> bytes) {
+        DecodedMap &map = maps[asked[i]];
+        if (bytes.empty() || load<std::uint64_t>(bytes, contents_at) != map.contents ||
+            (is_swiss ? load<std::uint64_t>(bytes, layout_.swiss.seed)
+                      : load<std::uint32_t>(bytes, layout_.classic.hash0)) != map.sample.seed)
+          map.contradict();
+      });
+}
+
+// Computed with keys that are not this process's, hashes would refuse every map.
+void TypeCheck::decide_on_trust() {
+  if (is_trusted_ || !is_hashing_)
+    return;
+  std::uint64_t refused = 0;
+  for (const MapState &state : states_) {
+    is_trusted_ |= state.keys_checked >= kKeysForTrust;
+    keys_agreed_ += state.keys_checked;
+    refused += state.was_refused && state.keys_checked == 0;
+  }
+  maps_refused_ += refused;
+  is_trusted_ |= keys_agreed_ >= 2 * kKeysForTrust && keys_agreed_ / 4 >= maps_refused_;
+  is_sure_ = is_trusted_ || refused == 0;
+  if (!is_trusted_ && maps_refused_ > kRefusedMapsMax)
+    can_hash_ = false;
+}
+
+void TypeCheck::judge(MapState &state, DecodedMap &map) {
+  MapSample &sample = map.sample;
+  if (!state.is_started || map.outcome != DecodeOutcome::pending)
+    return;
+  // All that could hold such an array refuse the keys in it.
+  bool is_disproved = state.set == 0 && state.was_refused && !state.was_misshapen &&
+                      !state.has_group_name && index_.can_hash_all(state.fitting);
+  if (state.is_contradicted || is_disproved) {
+    map.contradict();
+    return;
+  }
+  // What kept its shape and lost all its types, or those that could be proved, may have been
+  // changing.
+  map.is_doubtful = state.is_doubtful ||
+                    (state.set == 0 && state.fitting != 0 && !state.has_group_name) ||
+                    (state.was_refused && state.keys_checked == 0);
+  std::uint32_t set = state.has_group_name ? state.set : index_.without_shapes(state.set);
+  sample.types = set;
+  if (state.keys_checked > 0 && set != 0)
+    sample.evidence = MapEvidence::proved;
+  if (sample.group_bytes == 0)
+    sample.group_bytes = index_.group_bytes(set);
+  if (state.pointee_rule != kNone && index_.has_rule(set, state.pointee_rule))
+    sample.bytes.indirect = state.indirect_bytes;
+}
+
+Result<> TypeCheck::finish(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
+                           std::span<DecodedMap> maps) {
+  TRY(read_large_types(reader));
+  TRY(check_waiting_keys(reader.space()));
+  TRY(find_changed(candidates, reader.space(), maps));
+  decide_on_trust();
+  for (std::size_t map = 0; map < states_.size(); ++map)
+    judge(states_[map], maps[map]);
+  return {};
+}
+
+} // namespace mapscope
