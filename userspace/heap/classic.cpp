@@ -2,13 +2,16 @@
 #include "heap/classic.h"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <utility>
 
 #include "heap/bulk_read.h"
+#include "heap/census_memory.h"
 #include "heap/classic_buckets.h"
 #include "heap/classic_map.h"
 #include "heap/group_size.h"
+#include "heap/type_check.h"
 
 namespace mapscope {
 namespace {
@@ -36,6 +39,8 @@ public:
 
   Result<> decode(std::span<const HeaderCandidate> candidates, std::vector<DecodedMap> &results) {
     maps_.resize(candidates.size());
+    if (options_.types != nullptr)
+      options_.types->start(candidates.size());
     for (std::uint32_t i = 0; i < candidates.size(); ++i)
       TRY(start(candidates[i], i));
     while (!next_.empty()) {
@@ -48,10 +53,12 @@ public:
       TRY(std::move(taken));
     }
     results.clear();
-    for (ClassicMap &map : maps_) {
-      finish(map);
+    for (const ClassicMap &map : maps_)
       results.push_back(map.result);
-    }
+    if (options_.types != nullptr)
+      TRY(options_.types->finish(candidates, reader_, results));
+    for (std::size_t i = 0; i < maps_.size(); ++i)
+      finish(maps_[i], results[i]);
     return {};
   }
 
@@ -73,6 +80,8 @@ private:
                                     std::uint32_t bucket_bytes);
   static void note_remains(ClassicMap &map, std::span<const std::byte> buckets,
                            std::span<const std::byte> array);
+  // What these buckets say of the type of their map.
+  Result<> take_types(const ObjectRequest &request, std::span<const std::byte> bytes);
   Result<> start_old_and_extra(std::uint32_t index);
   Result<> take_buckets(std::uint32_t index, std::span<const std::byte> bytes, Part part);
   Result<> follow(std::uint32_t index, std::uint64_t overflow, Part part);
@@ -90,14 +99,16 @@ private:
   }
   void ask_pieces(std::uint32_t index, const BucketArray &array, std::uint64_t first_bucket,
                   Part part);
+  Result<> recall(std::uint32_t index, const HeapObject &object, const RememberedMap &known);
   void note_growth(std::uint64_t nevacuate, bool grows_same_size, ClassicMap &map) const;
-  void finish(ClassicMap &map) const;
+  void finish(ClassicMap &map, DecodedMap &result) const;
 
   const HeapLayout &layout_;
   ObjectReader &reader_;
   DecodeOptions options_;
   std::vector<ClassicMap> maps_;
   std::vector<ObjectRequest> next_;
+  std::vector<std::uint32_t> fitting_sizes_; // of buckets, of the map that is looked at
 };
 
 bool ClassicBatch::parse_header(const HeaderCandidate &candidate, ClassicMap &map) const {
@@ -112,6 +123,9 @@ bool ClassicBatch::parse_header(const HeaderCandidate &candidate, ClassicMap &ma
   map.old.address = load<std::uint64_t>(header, at.oldbuckets);
   map.extra = load<std::uint64_t>(header, at.extra);
   map.result.contents = map.buckets.address;
+  HeaderCandidate at_rest = candidate; // as it is while nobody writes or iterates
+  at_rest.bytes[at.flags] = {};
+  map.result.header_digest = digest_of(std::span{at_rest.bytes}.first(layout_.header_size), 0);
   sample.address = {candidate.address};
   sample.seed = load<std::uint32_t>(header, at.hash0);
   sample.len = load<std::uint64_t>(header, at.count);
@@ -170,14 +184,38 @@ Result<> ClassicBatch::start(const HeaderCandidate &candidate, std::uint32_t ind
     map.result.contradict();
     return {};
   }
+  const RememberedMap *known = options_.known.empty() ? nullptr : options_.known[index];
+  if (known != nullptr && known->group_bytes != 0 &&
+      known->holds(map.result.sample.seed, map.result.header_digest) &&
+      known->fits(possible_group_sizes(*object, wanted_buckets(map.b))))
+    return recall(index, *object, *known);
   if (object->data_bytes() > options_.contents_bytes_max) {
     map.result.outcome = DecodeOutcome::too_large;
     return {};
   }
   map.buckets.object = *object;
-  ask(index, map.buckets.address, std::min<std::uint64_t>(object->data_bytes(), kPieceBytes),
-      object->span, Part::first);
+  if (options_.types != nullptr)
+    options_.types->ask_bitmap(index, *object, reader_.spans(), next_);
+  // From the malloc header on, which names the type.
+  ask(index, object->start, std::min<std::uint64_t>(object->size_bytes, kPieceBytes), object->span,
+      Part::first);
   return {};
+}
+
+// The header tells what was added since it was last decoded, which is nothing: no entry, and as
+// noverflow counts them all, no overflow bucket. Only the lists that keep these alive may have come
+// meanwhile, as an iteration makes them. Go source: runtime/map.go, newoverflow, mapiterinit.
+Result<> ClassicBatch::recall(std::uint32_t index, const HeapObject &object,
+                              const RememberedMap &known) {
+  ClassicMap &map = maps_[index];
+  known.tell(map.result);
+  map.bucket_bytes = map.result.bucket_bytes;
+  map.buckets.object = object;
+  map.buckets = map.buckets.with_spare(map.b, map.bucket_bytes);
+  map.live_count = map.result.sample.len;
+  map.overflow_count = map.noverflow;
+  map.result.sample.bytes.overflow = map.overflow_bytes_told(layout_.has_malloc_headers());
+  return start_old_and_extra(index);
 }
 
 Result<> ClassicBatch::take(const ObjectRequest &request, std::span<const std::byte> bytes) {
@@ -188,16 +226,26 @@ Result<> ClassicBatch::take(const ObjectRequest &request, std::span<const std::b
     map.result.contradict();
     return {};
   }
+  if (options_.types != nullptr && request.tag == TypeCheck::kBitmapTag) {
+    options_.types->take_bitmap(request, bytes);
+    return {};
+  }
   auto part = static_cast<Part>(request.tag);
   switch (part) {
-  case Part::first:
-    return take_first(request.map, bytes);
+  case Part::first: {
+    std::uint64_t header_bytes = map.buckets.address - request.address;
+    if (header_bytes != 0)
+      map.type_word = load<std::uint64_t>(bytes, 0);
+    TRY(take_first(request.map, bytes.subspan(header_bytes)));
+    return take_types(request, bytes.subspan(header_bytes));
+  }
   case Part::extra:
     return take_extra(request.map, bytes);
   case Part::overflow_list:
     return take_overflow_list(request.map, bytes);
   default:
-    return take_buckets(request.map, bytes, part);
+    TRY(take_buckets(request.map, bytes, part));
+    return take_types(request, bytes);
   }
 }
 
@@ -229,11 +277,13 @@ Result<ClassicBatch::SizeChoice> ClassicBatch::choose_size(const ClassicMap &map
       .has_all = map.old.address == 0,
   };
   SizeChoice choice;
+  fitting_sizes_.clear();
   auto sizes = possible_group_sizes(map.buckets.object, wanted_buckets(map.b));
   for (std::uint32_t size = sizes.first; size <= sizes.last; size += 8) {
     auto totals = read_as_buckets(bytes, size, map.buckets.bucket_count, expected);
     if (!totals || (totals->overflow_count != 0 && !TRY(has_overflow_buckets(map, bytes, size))))
       continue;
+    fitting_sizes_.push_back(size);
     if (choice.fitting_count++ == wanted) {
       choice.bucket_bytes = size;
       choice.totals = *totals;
@@ -279,6 +329,38 @@ void ClassicBatch::note_remains(ClassicMap &map, std::span<const std::byte> buck
                  std::ranges::all_of(array, [](std::byte byte) { return byte == std::byte{0}; });
   if (is_zero)
     sample.evidence = MapEvidence::plausible;
+}
+
+Result<> ClassicBatch::take_types(const ObjectRequest &request, std::span<const std::byte> bytes) {
+  ClassicMap &map = maps_[request.map];
+  auto part = static_cast<Part>(request.tag);
+  if (options_.types == nullptr || !map.is_pending() || part == Part::dead_overflow)
+    return {};
+  EntryCells cells{.array = map.buckets.object,
+                   .group_count = wanted_buckets(map.b),
+                   .bytes = bytes,
+                   .seed = map.result.sample.seed,
+                   .type_word = map.type_word,
+                   .is_classic = true};
+  if (part == Part::overflow || part == Part::old_overflow) {
+    cells.held_count = 1;
+    return options_.types->take(request.map, cells, reader_);
+  }
+  const BucketArray &array = part == Part::old_buckets ? map.old : map.buckets;
+  cells.array = array.object;
+  cells.bucket_count = array.bucket_count;
+  cells.held_count = array.bucket_count;
+  if (part == Part::first) {
+    cells.group_sizes = fitting_sizes_;
+  } else {
+    cells.first_group = (request.address - array.address) / map.bucket_bytes;
+    cells.held_count -= cells.first_group;
+    cells.group_sizes = {&map.bucket_bytes, 1};
+  }
+  if (part == Part::old_buckets)
+    cells.group_count =
+        wanted_buckets(static_cast<std::uint8_t>(std::countr_zero(array.bucket_count)));
+  return options_.types->take(request.map, cells, reader_);
 }
 
 Result<> ClassicBatch::start_old_and_extra(std::uint32_t index) {
@@ -407,19 +489,23 @@ Result<> ClassicBatch::take_overflow_list(std::uint32_t index, std::span<const s
 }
 
 // What is left once all buckets agreed.
-void ClassicBatch::finish(ClassicMap &map) const {
-  if (!map.is_pending())
+void ClassicBatch::finish(ClassicMap &map, DecodedMap &result) const {
+  if (result.outcome != DecodeOutcome::pending)
     return;
-  MapSample &sample = map.result.sample;
+  MapSample &sample = result.sample;
   if (map.live_count != sample.len ||
+      (sample.group_bytes != 0 && sample.group_bytes != map.bucket_bytes) ||
       (map.is_overflow_exact() && map.overflow_count != map.noverflow)) {
-    map.result.contradict();
+    result.contradict();
     return;
   }
   const BucketArray &array = map.buckets;
   std::uint64_t spare_bytes = array.spare_count * map.bucket_bytes;
   std::uint64_t main_bytes = array.bucket_count * map.bucket_bytes;
   MapBytes &bytes = sample.bytes;
+  result.can_be_remembered =
+      array.address != 0 && map.old.address == 0 && map.is_overflow_exact() &&
+      bytes.overflow == map.overflow_bytes_told(layout_.has_malloc_headers());
   sample.slots = array.bucket_count * kGroupSlots;
   bytes.control = array.bucket_count * kBucketOverheadBytes;
   bytes.overflow += spare_bytes;
@@ -429,8 +515,8 @@ void ClassicBatch::finish(ClassicMap &map) const {
   } else {
     bytes.cells = array.object.size_bytes - bytes.control - spare_bytes;
   }
-  map.result.bucket_bytes = map.bucket_bytes;
-  map.result.outcome = DecodeOutcome::map;
+  result.bucket_bytes = map.bucket_bytes;
+  result.outcome = DecodeOutcome::map;
 }
 
 } // namespace

@@ -39,11 +39,21 @@ struct ClassicMap {
   std::uint64_t live_count = 0;
   std::uint64_t overflow_count = 0, old_overflow_count = 0; // links followed
   std::uint32_t bucket_bytes = 0;
+  std::uint64_t type_word = 0; // of the malloc header of the buckets
   std::uint16_t noverflow = 0;
   std::uint8_t b = 0;
 
   bool is_pending() const { return result.outcome == DecodeOutcome::pending; }
   bool is_overflow_exact() const { return b <= kExactOverflowLogMax; }
+  // Of overflow buckets that are no spare ones: spare ones are used up first. Go source:
+  // runtime/map.go, newoverflow.
+  std::uint64_t overflow_bytes_told(bool has_malloc_headers) const {
+    std::uint64_t spare_count = buckets.spare_count;
+    return noverflow <= spare_count
+               ? 0
+               : (noverflow - spare_count) *
+                     heap_bytes(bucket_bytes, buckets.object.has_pointers, has_malloc_headers);
+  }
   // More links than these are a cycle or no chains at all.
   std::uint64_t overflow_count_max() const {
     return is_overflow_exact() ? noverflow : buckets.bucket_count;

@@ -181,14 +181,14 @@ void SwissDecoder::ask_groups(const HeapObject &array, std::uint32_t map, std::u
     groups_.push_back({array.data(), 8, array.span, map, counts});
     return;
   }
+  if (types_ != nullptr) {
+    types_->ask_bitmap(map, array, reader.spans(), groups_);
+    places_.resize(groups_.size());
+    places_.push_back(place);
+  }
   // From the malloc header on, which names the type.
   groups_.push_back(
       {array.start, static_cast<std::uint32_t>(array.size_bytes), array.span, map, counts});
-  if (types_ != nullptr) {
-    places_.resize(groups_.size() - 1);
-    places_.push_back(place);
-    types_->ask_bitmap(map, array, reader.spans(), groups_);
-  }
 }
 
 Result<> SwissDecoder::take_directory(const ObjectRequest &request,

@@ -31,8 +31,9 @@ public:
 
   // Forgets the last batch.
   void start(std::size_t map_count);
-  // Asks for what the collector takes for pointers in that array, if that tells types apart: the
-  // answer goes to take_bitmap().
+  // Asks for what the collector takes for pointers in that array, where its span tells: the answer
+  // goes to take_bitmap(). To be asked before the array, since answers of one span keep their
+  // order; one that comes late tells nothing.
   static constexpr std::uint32_t kBitmapTag = 0xffffffff;
   void ask_bitmap(std::uint32_t map, const HeapObject &array, const SpanTable &spans,
                   std::vector<ObjectRequest> &requests);
