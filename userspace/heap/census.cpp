@@ -7,13 +7,16 @@
 #include <utility>
 
 #include "heap/bulk_read.h"
+#include "heap/census_memory.h"
 #include "heap/classic.h"
 #include "heap/headers.h"
 #include "heap/heap_layout.h"
+#include "heap/heap_statistics.h"
 #include "heap/object_reader.h"
 #include "heap/owner_set.h"
 #include "heap/span_table.h"
 #include "heap/swiss.h"
+#include "heap/type_check.h"
 
 namespace mapscope {
 namespace {
@@ -21,14 +24,15 @@ namespace {
 class CensusTaker {
 public:
   CensusTaker(AddressSpace &space, const HeapLayout &layout, const HeapRoot &root,
-              SpanTable &&spans, const CensusOptions &options)
+              SpanTable &&spans, std::shared_ptr<TypeCheck> types, const CensusOptions &options)
       : space_(space), layout_(layout), options_(options), spans_(std::move(spans)),
         finder_(space, layout, root, spans_), reader_(space, spans_), swiss_(layout),
-        classic_(layout) {
-    census_.heap.gc_cycles = root.sweepgen / 2;
-  }
+        classic_(layout), types_(std::move(types)) {}
 
   Result<Census> take() {
+    // A census that fails half way leaves nothing; the next one then begins anew.
+    if (remembers())
+      remembered_ = std::exchange(*options_.memory, {});
     std::vector<std::uint32_t> spans = spans_.spans_of(finder_.shape().span_class);
     std::size_t slots = kGoPageBytes / finder_.shape().slot_bytes;
     std::size_t at_once = std::max<std::size_t>(options_.maps_at_once / slots, 1);
@@ -36,6 +40,14 @@ public:
       auto chunk = left.first(std::min(at_once, left.size()));
       left = left.subspan(chunk.size());
       TRY(take_chunk(chunk));
+    }
+    if (remembers()) {
+      remembering_.type_check = types_;
+      *options_.memory = std::move(remembering_);
+    }
+    if (types_) {
+      census_.types = types_->index().types();
+      census_.type_sets = types_->index().sets().all();
     }
     census_.counts.map_count = census_.maps.size();
     census_.counts.copy_count = census_.copies.size();
@@ -45,6 +57,9 @@ public:
   }
 
 private:
+  bool remembers() const {
+    return options_.memory != nullptr && options_.level != CensusLevel::headers;
+  }
   Result<> take_chunk(std::span<const std::uint32_t> spans);
   Result<> decode(std::span<const HeaderCandidate> candidates, const DecodeOptions &options);
   DecodeOptions options_alone(unsigned attempt) const;
@@ -66,18 +81,33 @@ private:
   ObjectReader reader_;
   SwissDecoder swiss_;
   ClassicDecoder classic_;
+  std::shared_ptr<TypeCheck> types_; // null: nothing is said of types
   OwnerSet owners_;
   std::unordered_set<std::uint64_t> large_contents_;
   std::vector<HeaderCandidate> candidates_; // of the chunk, and what became of them; kept for
   std::vector<DecodedMap> maps_;            // their memory
+  // What is left of what an earlier census learned, and what this one has learned so far.
+  CensusMemory remembered_, remembering_;
+  std::vector<const RememberedMap *> known_; // of the chunk
   Census census_;
 };
 
 Result<> CensusTaker::decode(std::span<const HeaderCandidate> candidates,
                              const DecodeOptions &options) {
-  return layout_.maps == MapImplementation::swiss
-             ? swiss_.decode(candidates, reader_, options, maps_)
-             : classic_.decode(candidates, reader_, options, maps_);
+  DecodeOptions with_types = options;
+  with_types.types = options.headers_only ? nullptr : types_.get();
+  auto once = [&] {
+    return layout_.maps == MapImplementation::swiss
+               ? swiss_.decode(candidates, reader_, with_types, maps_)
+               : classic_.decode(candidates, reader_, with_types, maps_);
+  };
+  TRY(once());
+  if (with_types.types == nullptr || types_->is_sure())
+    return {};
+  types_->set_hashing(false);
+  TRY(once());
+  types_->set_hashing(true);
+  return {};
 }
 
 // Limits of one map: 4 million tables or 16 GiB of buckets, and what is asked for at once.
@@ -93,8 +123,12 @@ Result<> CensusTaker::take_chunk(std::span<const std::uint32_t> spans) {
   TRY(finder_.find(spans, candidates_));
   census_.counts.candidate_count += candidates_.size();
   reader_.set_mode(ObjectReader::Mode::bulk);
-  TRY(decode(candidates_, {.headers_only = options_.level == CensusLevel::headers,
-                           .contents_bytes_max = options_.contents_bytes_at_once}));
+  bool is_whole = options_.level != CensusLevel::headers;
+  if (is_whole)
+    remembered_.find(candidates_, known_);
+  TRY(decode(candidates_, {.headers_only = !is_whole,
+                           .contents_bytes_max = options_.contents_bytes_at_once,
+                           .known = known_}));
 
   std::vector<std::uint64_t> again;
   std::vector<HeaderCandidate> absurd;
@@ -102,7 +136,10 @@ Result<> CensusTaker::take_chunk(std::span<const std::uint32_t> spans) {
   for (std::size_t i = 0; i < maps_.size(); ++i)
     switch (maps_[i].outcome) {
     case DecodeOutcome::map:
-      accept(maps_[i]);
+      if (maps_[i].is_doubtful)
+        again.push_back(candidates_[i].address);
+      else
+        accept(maps_[i]);
       break;
     case DecodeOutcome::too_large:
       large.emplace_back(candidates_[i], maps_[i].contents);
@@ -124,6 +161,8 @@ Result<> CensusTaker::take_chunk(std::span<const std::uint32_t> spans) {
     TRY(settle(address));
   for (const auto &[candidate, contents] : large)
     TRY(take_alone(candidate, contents));
+  remembering_.finish_chunk();
+  remembered_.forget_before(spans_.start(spans.back()));
   return {};
 }
 
@@ -222,6 +261,8 @@ void CensusTaker::accept(const DecodedMap &map) {
       return;
     }
   census_.maps.add(map.sample);
+  if (remembers())
+    remembering_.note(map);
 }
 
 } // namespace
@@ -231,7 +272,19 @@ Result<Census> take_census(AddressSpace &space, const HeapAnchors &anchors,
   HeapLayout layout = TRY(HeapLayout::from(facts));
   HeapRoot root = TRY_WHILE(find_heap(space, anchors, layout), "finding the heap");
   SpanTable spans = TRY_WHILE(SpanTable::read(space, root, layout), "reading the spans");
-  return CensusTaker(space, layout, root, std::move(spans), options).take();
+  HeapStatistics heap =
+      TRY_WHILE(read_heap_statistics(space, anchors, root, facts, spans), "reading the counters");
+  std::shared_ptr<TypeCheck> types;
+  if (options.memory != nullptr)
+    types = options.memory->type_check;
+  if (!options.types || options.level == CensusLevel::headers)
+    types = nullptr;
+  else if (!types)
+    types = TRY_WHILE(TypeCheck::of(space, anchors, facts, layout), "reading the types");
+  Census census =
+      TRY(CensusTaker(space, layout, root, std::move(spans), std::move(types), options).take());
+  census.heap = std::move(heap);
+  return census;
 }
 
 } // namespace mapscope

@@ -20,6 +20,30 @@ constexpr std::uint64_t kBitmapBytes = 128, kInlineMarkBytes = 128;
 
 } // namespace
 
+Result<std::shared_ptr<TypeCheck>> TypeCheck::of(AddressSpace &space, const HeapAnchors &anchors,
+                                                 const BinaryFacts &facts,
+                                                 const HeapLayout &layout) {
+  auto means_nothing = [](const Error &error) {
+    return error.code() == Errc::unsupported || error.code() == Errc::not_found ||
+           error.code() == Errc::malformed;
+  };
+  auto types = GoTypes::read(space, anchors.types, facts);
+  if (!types) {
+    if (means_nothing(types.error()))
+      return nullptr;
+    return std::unexpected(std::move(types).error());
+  }
+  std::optional<HashKeys> keys;
+  if (anchors.hash_keys.value != 0 && facts.machine == Machine::amd64) {
+    auto read = read_value<HashKeys>(space, anchors.hash_keys.value);
+    if (read)
+      keys = *read;
+    else if (!means_nothing(read.error()))
+      return std::unexpected(std::move(read).error());
+  }
+  return std::make_shared<TypeCheck>(TypeIndex(*std::move(types), layout, keys), layout);
+}
+
 void TypeCheck::start(std::size_t map_count) {
   states_.assign(map_count, {});
   waiting_.clear();

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "heap/headers.h"
 #include "heap/heap_layout.h"
 #include "heap/object_reader.h"
+#include "heap/runtime_data.h"
 #include "heap/type_index.h"
 
 namespace mapscope {
@@ -28,6 +30,10 @@ public:
       : index_(std::move(index)), layout_(layout) {}
 
   TypeIndex &index() { return index_; }
+
+  // For the types of that process. Null: they can't be read there. Errors: gone, denied, system.
+  static Result<std::shared_ptr<TypeCheck>> of(AddressSpace &space, const HeapAnchors &anchors,
+                                               const BinaryFacts &facts, const HeapLayout &layout);
 
   // Forgets the last batch.
   void start(std::size_t map_count);
