@@ -76,39 +76,33 @@ func cleared() []row {
 	return []row{{m, len(m), "emptied", "mostly_empty"}}
 }
 
-// Made for far more than they ever got. Tables of a swiss map are seldom of a size that tells a hint
-// from growth: 100,000 asks for tables of the largest size, as growth leaves them too.
+// Made for far more than they ever got. Of a classic map nothing tells that it never held more.
 func overHinted() []row {
 	large := make(map[string]int, 100000)
 	fillStrings(large, 0, 50)
 	small := make(map[string]int, 1794) // four tables of 512 slots, which no growth makes
 	fillStrings(small, 0, 5)
 	return []row{
-		{large, len(large), "?", "?"},
-		{small, len(small), "over_hinted", "?"},
+		{large, len(large), "over_hinted", "mostly_empty"},
+		{small, len(small), "over_hinted", "mostly_empty"},
 	}
 }
 
-// Full to the limit, and then thinned out: what is deleted from a full group stays as a tombstone.
+// Nearly full, and then thinned out: what is deleted from a full group stays as a tombstone.
 func tombstones() []row {
-	m := make(map[int]int, 100)
-	for slots := 0; ; {
-		fill(m, len(m), len(m)+1)
-		if slots = shape.Of(m).Slots; slots >= 1<<15 && len(m) >= slots*13/16 {
-			break
-		}
-	}
-	for i := 0; i < len(m); i += 2 {
+	m := make(map[int]int, 28000) // 32 tables of 1,024 slots
+	fill(m, 0, 26500)
+	for i := 0; i < 26500; i += 2 {
 		delete(m, i)
 	}
 	return []row{{m, len(m), "tombstones", "?"}}
 }
 
-// As full as classic buckets may be, but all in a quarter of them, in chains of four. A swiss map
+// As full as classic buckets may be, but all in a quarter of them, in chains of three. A swiss map
 // sees the same keys and nothing of this.
 func overflow() []row {
-	const buckets, perBucket = 1024, 26
-	m := make(map[int]int, buckets*13/2)
+	const buckets, perBucket = 1024, 24
+	m := make(map[int]int, buckets/4*perBucket)
 	var filled [buckets]int
 	for i := 0; len(m) < buckets/4*perBucket; i++ {
 		key := i
@@ -139,7 +133,7 @@ func noHint() []row {
 	for i := 0; len(m) < 150000 || shape.IsGrowing(m); i++ {
 		m[i] = i
 	}
-	return []row{{m, len(m), "no_hint", "?"}}
+	return []row{{m, len(m), "no_hint", "no_hint"}}
 }
 
 // In another order of fields 16 and 24 bytes.
