@@ -243,22 +243,52 @@ std::optional<std::vector<bool>> GoTypes::pointer_words(ProcessAddress descripto
   return end == header->pointer_bytes ? std::optional{std::move(words)} : std::nullopt;
 }
 
+// Reads bytes that are not known; false: they can't be read.
+Result<bool> GoTypes::learn_bytes(AddressSpace &space, std::uint64_t address,
+                                  std::uint64_t size_bytes) {
+  if (memory_->at(address, size_bytes))
+    return true;
+  std::vector<std::byte> bytes(size_bytes);
+  if (auto read = read_exactly(space, address, bytes); !read) {
+    if (read.error().code() == Errc::not_found)
+      return false;
+    return std::unexpected(std::move(read).error());
+  }
+  memory_->add(address, std::move(bytes));
+  return true;
+}
+
+// Of a struct that reflect made: its fields and their names lie in the heap, too.
+Result<> GoTypes::learn_fields(AddressSpace &space, std::uint64_t descriptor,
+                               std::vector<std::uint64_t> &types) {
+  constexpr std::uint64_t kNameBytes = 64; // of a field; longer ones are cut off
+  const auto start = memory_->word(descriptor + TypeFields::kStructFields);
+  const auto count = memory_->word(descriptor + TypeFields::kStructFields + 8);
+  if (!start || !count || *count > kFieldsOfTypeMax ||
+      !TRY(learn_bytes(space, *start, *count * TypeFields::kFieldBytes)))
+    return {};
+  const auto header = memory_->header(descriptor);
+  const auto fields = header ? memory_->fields(descriptor, *header) : std::nullopt;
+  for (std::size_t i = 0; fields && i < fields->size(); ++i) {
+    const FieldEntry field = (*fields)[i];
+    types.push_back(field.type);
+    if (!memory_->name_at(field.name))
+      (void)TRY(learn_bytes(space, field.name, kNameBytes));
+  }
+  return {};
+}
+
 Result<bool> GoTypes::learn(AddressSpace &space, ProcessAddress descriptor) {
   // A map type refers to three types, a group to arrays of structs of these.
   constexpr std::size_t kDescriptorsMax = 256;
+  // The longest descriptor; a shorter one ends before.
+  constexpr std::uint64_t kDescriptorBytes = 136;
   std::vector<std::uint64_t> pending{descriptor.value};
   for (std::size_t next = 0; next < pending.size() && next < kDescriptorsMax; ++next) {
     const std::uint64_t type = pending[next];
-    if (memory_->knows(type))
+    if (contains(memory_->bytes(), memory_->start(), type) ||
+        !TRY(learn_bytes(space, type, kDescriptorBytes)))
       continue;
-    // The longest there is; a shorter one ends before.
-    std::vector<std::byte> bytes(136);
-    if (auto read = read_exactly(space, type, bytes); !read) {
-      if (read.error().code() == Errc::not_found)
-        continue;
-      return std::unexpected(std::move(read).error());
-    }
-    memory_->add(type, std::move(bytes));
     const auto header = memory_->header(type);
     if (!header)
       continue;
@@ -266,17 +296,14 @@ Result<bool> GoTypes::learn(AddressSpace &space, ProcessAddress descriptor) {
       if (const auto word = memory_->word(type + offset))
         pending.push_back(*word);
     };
-    switch (header->kind) {
-    case GoKind::map:
+    if (header->kind == GoKind::map) {
       follow(TypeFields::kMapKey);
       follow(TypeFields::kMapElement);
       follow(TypeFields::kMapGroup);
-      break;
-    case GoKind::array:
+    } else if (header->kind == GoKind::array) {
       follow(TypeFields::kElement);
-      break;
-    default:
-      break;
+    } else if (header->kind == GoKind::structure) {
+      TRY(learn_fields(space, type, pending));
     }
   }
   return memory_->header(descriptor.value).has_value();

@@ -128,8 +128,11 @@ std::optional<TypeHeader> TypeMemory::header(std::uint64_t type) const {
   if (header.kind == GoKind::invalid || header.kind > GoKind::unsafe_pointer ||
       !is_size_of(header.kind, header.size_bytes) || header.size_bytes > kTypeBytesMax ||
       header.pointer_bytes > header.size_bytes || header.pointer_bytes % 8 != 0 ||
-      !std::has_single_bit(header.alignment) || !std::has_single_bit(header.field_alignment) ||
-      header.size_bytes % header.alignment != 0)
+      !std::has_single_bit(header.alignment) || header.size_bytes % header.alignment != 0)
+    return std::nullopt;
+  if (header.field_alignment == 0) // of buckets that reflect made
+    header.field_alignment = header.alignment;
+  if (!std::has_single_bit(header.field_alignment))
     return std::nullopt;
   return header;
 }

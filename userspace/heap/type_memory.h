@@ -92,7 +92,6 @@ public:
 
   // Remembers bytes outside of the range of types: descriptors that reflect made.
   void add(std::uint64_t address, std::vector<std::byte> bytes);
-  bool knows(std::uint64_t address) const { return !from(address, 1).empty(); }
 
   std::span<const std::byte> bytes() const { return bytes_; }
   std::uint64_t start() const { return start_; }

@@ -1,0 +1,3 @@
+module mapscope.dev/key_hashes
+
+go 1.18
