@@ -18,51 +18,15 @@ namespace {
 // A gigabyte of alternating pages has 131,072 runs; beyond this it is no heap.
 constexpr std::size_t kRunsMax = 4 << 20;
 
-std::uint64_t page_bytes() {
+std::uint64_t system_page_bytes() {
   static const auto bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   return bytes;
-}
-
-// Whole pages, apart from each other.
-std::vector<ProcessRange> whole_pages(std::span<const ProcessRange> ranges) {
-  std::vector<ProcessRange> whole;
-  const std::uint64_t page = page_bytes();
-  for (const ProcessRange &range : ranges) {
-    if (range.size_bytes == 0)
-      continue;
-    const std::uint64_t last = range.start.value + range.size_bytes - 1;
-    if (last < range.start.value)
-      continue; // no address space has it
-    std::uint64_t start = range.start.value / page * page;
-    const std::uint64_t size_bytes = last / page * page - start + page;
-    if (start + size_bytes < start)
-      continue; // the last page of all, which is never mapped
-    if (!whole.empty() && start <= whole.back().end().value) {
-      const std::uint64_t end = std::max(whole.back().end().value, start + size_bytes);
-      whole.back().size_bytes = end - whole.back().start.value;
-    } else {
-      whole.push_back({{start}, size_bytes});
-    }
-  }
-  return whole;
 }
 
 // Puts pages together that follow each other and are of one kind.
 class Runs {
 public:
-  void add(const PageRun &run) {
-    if (!runs_.empty()) {
-      PageRun &last = runs_.back();
-      PageRun longer = run;
-      longer.range.start = last.range.start;
-      longer.range.size_bytes += last.range.size_bytes;
-      if (last.range.end() == run.range.start && same_kind(last, run)) {
-        last = longer;
-        return;
-      }
-    }
-    runs_.push_back(run);
-  }
+  void add(const PageRun &run) { append_run(runs_, run); }
 
   Result<> status() const {
     if (runs_.size() <= kRunsMax)
@@ -72,10 +36,6 @@ public:
   std::vector<PageRun> take() { return std::move(runs_); }
 
 private:
-  static bool same_kind(const PageRun &a, const PageRun &b) {
-    return a.is_swapped == b.is_swapped && a.is_huge == b.is_huge && a.is_file == b.is_file;
-  }
-
   std::vector<PageRun> runs_;
 };
 
@@ -159,21 +119,53 @@ std::optional<PageRun> run_of(std::uint64_t entry, std::uint64_t address) {
       (entry & kEntryPresent) != 0 && (is_file || (entry & kEntryExclusive) != 0);
   if (!is_present && !is_swapped)
     return std::nullopt;
-  return PageRun{.range = {{address}, page_bytes()}, .is_swapped = is_swapped, .is_file = is_file};
+  return PageRun{
+      .range = {{address}, system_page_bytes()}, .is_swapped = is_swapped, .is_file = is_file};
 }
 
 } // namespace
+
+std::vector<ProcessRange> whole_pages(std::span<const ProcessRange> ranges,
+                                      std::uint64_t page_bytes) {
+  std::vector<ProcessRange> whole;
+  for (const ProcessRange &range : ranges) {
+    const std::uint64_t last = range.start.value + range.size_bytes - 1;
+    if (range.size_bytes == 0 || last < range.start.value)
+      continue; // no address space has it
+    const std::uint64_t start = range.start.value / page_bytes * page_bytes;
+    const std::uint64_t end = last / page_bytes * page_bytes + page_bytes;
+    if (end < start)
+      continue; // the last page of all, which is never mapped
+    if (!whole.empty() && start <= whole.back().end().value)
+      whole.back().size_bytes = std::max(whole.back().end().value, end) - whole.back().start.value;
+    else
+      whole.push_back({{start}, end - start});
+  }
+  return whole;
+}
+
+void append_run(std::vector<PageRun> &runs, const PageRun &run) {
+  if (!runs.empty()) {
+    PageRun &last = runs.back();
+    if (last.range.end() == run.range.start && last.is_swapped == run.is_swapped &&
+        last.is_huge == run.is_huge && last.is_file == run.is_file) {
+      last.range.size_bytes += run.range.size_bytes;
+      return;
+    }
+  }
+  runs.push_back(run);
+}
 
 Result<std::vector<PageRun>> scan_residency(const Fd &pagemap,
                                             std::span<const ProcessRange> ranges) {
   // To walk over a gap costs 14 ns a page, and a call about as much as a hundred pages.
   constexpr std::uint64_t kGapPagesMax = 64;
-  const std::vector<ProcessRange> whole = whole_pages(ranges);
+  const std::vector<ProcessRange> whole = whole_pages(ranges, system_page_bytes());
   Runs runs;
   for (auto first = whole.begin(); first != whole.end();) {
     auto last = first;
     while (last + 1 != whole.end() &&
-           (last + 1)->start.value - last->end().value <= kGapPagesMax * page_bytes())
+           (last + 1)->start.value - last->end().value <= kGapPagesMax * system_page_bytes())
       ++last;
     TRY(scan(pagemap, {first->start, last->end().value - first->start.value}, runs));
     first = last + 1;
@@ -184,9 +176,9 @@ Result<std::vector<PageRun>> scan_residency(const Fd &pagemap,
 Result<std::vector<PageRun>> read_residency_entries(const Fd &pagemap,
                                                     std::span<const ProcessRange> ranges) {
   std::array<std::uint64_t, 4096> entries;
-  const std::uint64_t page = page_bytes();
+  const std::uint64_t page = system_page_bytes();
   Runs runs;
-  for (const ProcessRange &range : whole_pages(ranges))
+  for (const ProcessRange &range : whole_pages(ranges, system_page_bytes()))
     for (std::uint64_t at = range.start.value; at < range.end().value;) {
       const std::size_t wanted =
           std::min<std::uint64_t>(entries.size(), (range.end().value - at) / page);

@@ -7,6 +7,7 @@
 // know the huge one from memory.)
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -30,5 +31,12 @@ Result<std::vector<PageRun>> scan_residency(const Fd &pagemap,
                                             std::span<const ProcessRange> ranges);
 Result<std::vector<PageRun>> read_residency_entries(const Fd &pagemap,
                                                     std::span<const ProcessRange> ranges);
+
+// The pages that ranges (in the order of addresses) lie in, apart from each other.
+std::vector<ProcessRange> whole_pages(std::span<const ProcessRange> ranges,
+                                      std::uint64_t page_bytes);
+
+// Makes the last run longer where that is possible.
+void append_run(std::vector<PageRun> &runs, const PageRun &run);
 
 } // namespace mapscope

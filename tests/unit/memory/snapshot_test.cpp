@@ -1,0 +1,362 @@
+// What was read comes back from a snapshot, and nothing else; a damaged one is refused.
+#include "memory/snapshot.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <random>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include "base/byte_reader.h"
+#include "wire/chunk_reader.h"
+
+namespace mapscope {
+namespace {
+
+constexpr std::uint64_t kPage = 4096, kHeap = 0xc000000000;
+
+Bytes counted(std::size_t size, unsigned first) {
+  Bytes bytes(size);
+  for (std::size_t i = 0; i < size; ++i)
+    bytes[i] = static_cast<std::byte>(first + i * 7 + i / 251);
+  return bytes;
+}
+
+// Three megabytes at kHeap; its answers change when the test changes them.
+class FakeSpace final : public AddressSpace {
+public:
+  Bytes heap = counted(3 << 20, 1);
+  std::vector<Mapping> maps = {
+      {.start = {0x400000}, .size_bytes = kPage, .is_readable = true, .name = "/srv/program"},
+      {.start = {kHeap}, .size_bytes = 3 << 20, .is_readable = true, .is_writable = true}};
+  std::vector<PageRun> pages;
+  bool knows_pages = true;
+
+  Result<> read(std::span<MemoryRead> reads) override {
+    for (MemoryRead &wanted : reads) {
+      const std::uint64_t offset = wanted.address.value - kHeap;
+      wanted.is_read = offset <= heap.size() && wanted.into.size() <= heap.size() - offset;
+      if (wanted.is_read)
+        std::ranges::copy(std::span{heap}.subspan(offset, wanted.into.size()), wanted.into.begin());
+    }
+    return {};
+  }
+  Result<std::vector<Mapping>> mappings() override { return maps; }
+  Result<std::vector<PageRun>> resident_pages(std::span<const ProcessRange>) override {
+    if (!knows_pages)
+      return fail(Errc::unsupported, "not known");
+    return pages;
+  }
+};
+
+SnapshotProcess some_process() {
+  SnapshotProcess process{.pid = 4711,
+                          .exe = "/srv/program",
+                          .load_bias = {0x1000},
+                          .wall_time_ns = 1'700'000'000'000'000'000};
+  process.facts.path = "/srv/program";
+  process.facts.file_size_bytes = 1 << 20;
+  process.facts.entry = {0x401000};
+  process.facts.entry_offset = {0x1000};
+  process.facts.go_version = "go1.26.8";
+  process.facts.version = {1, 26, 8};
+  process.facts.layout.offsets = {{"runtime.g.goid", 152}};
+  process.facts.variables.heap = {0x5000};
+  return process;
+}
+
+// Bytes of an address space, or why there are none.
+Result<Bytes> read(AddressSpace &space, std::uint64_t address, std::size_t size_bytes) {
+  Bytes into(size_bytes);
+  MemoryRead wanted{{address}, into};
+  TRY(space.read({&wanted, 1}));
+  if (!wanted.is_read)
+    return fail(Errc::not_found, "not read");
+  return into;
+}
+
+class SnapshotTest : public testing::Test {
+protected:
+  SnapshotTest() {
+    auto writer = SnapshotWriter::create(Fd{::dup(file_.get())}, space_, some_process());
+    EXPECT_TRUE(writer);
+    writer_ = std::move(writer).value();
+  }
+
+  Bytes finished() {
+    const auto finished = writer_->finish();
+    EXPECT_TRUE(finished) << finished.error().message();
+    return written();
+  }
+  Bytes written() const {
+    auto source = ByteSource::open(Fd{::dup(file_.get())}).value();
+    const auto bytes = source.read(0, source.size_bytes()).value();
+    return {bytes.begin(), bytes.end()};
+  }
+
+  // The snapshot of all that was read so far.
+  std::unique_ptr<Snapshot> taken() {
+    bytes_ = finished();
+    auto snapshot = Snapshot::open(ByteSource{bytes_}, "x.snap");
+    EXPECT_TRUE(snapshot) << snapshot.error().message();
+    return std::move(snapshot).value();
+  }
+
+  Fd file_{::memfd_create("snapshot", MFD_CLOEXEC)};
+  FakeSpace space_;
+  std::unique_ptr<SnapshotWriter> writer_;
+  Bytes bytes_;
+};
+
+std::string refusal_of(std::span<const std::byte> bytes) {
+  auto snapshot = Snapshot::open(ByteSource{bytes}, "x.snap");
+  return snapshot ? "" : snapshot.error().message();
+}
+
+TEST_F(SnapshotTest, KeepsWhatIsKnownOfTheProcess) {
+  const auto snapshot = taken();
+  const SnapshotProcess &process = snapshot->process();
+  EXPECT_EQ(process.pid, 4711u);
+  EXPECT_EQ(process.exe, "/srv/program");
+  EXPECT_EQ(process.load_bias.value, 0x1000u);
+  EXPECT_EQ(process.wall_time_ns, some_process().wall_time_ns);
+  EXPECT_EQ(process.facts.go_version, "go1.26.8");
+  EXPECT_EQ(process.facts.layout.offsets, some_process().facts.layout.offsets);
+  EXPECT_EQ(process.facts.variables, some_process().facts.variables);
+}
+
+TEST_F(SnapshotTest, HasWhatWasReadAndNothingElse) {
+  EXPECT_TRUE(read(*writer_, kHeap + 100, 48));
+  EXPECT_TRUE(read(*writer_, kHeap + 5 * kPage - 8, 16)); // in two pages
+  EXPECT_TRUE(read(*writer_, kHeap + 10 * kPage, kPage));
+  EXPECT_FALSE(read(*writer_, 0x1000, 8));
+  const auto snapshot = taken();
+  for (auto [address, size] : std::initializer_list<std::pair<std::uint64_t, std::size_t>>{
+           {100, 48}, {101, 3}, {5 * kPage - 8, 16}, {5 * kPage, 8}, {10 * kPage, kPage}})
+    EXPECT_EQ(read(*snapshot, kHeap + address, size).value(),
+              read(space_, kHeap + address, size).value())
+        << address;
+  EXPECT_FALSE(read(*snapshot, kHeap + 99, 2));
+  EXPECT_FALSE(read(*snapshot, kHeap + 100, 49));
+  EXPECT_FALSE(read(*snapshot, kHeap + 11 * kPage, 1));
+  EXPECT_FALSE(read(*snapshot, kHeap + 10 * kPage - 1, 2));
+  EXPECT_FALSE(read(*snapshot, 0x1000, 8));
+  EXPECT_FALSE(read(*snapshot, ~0ULL - 3, 8));
+  EXPECT_TRUE(read(*snapshot, 0x1000, 0)); // nothing is wanted
+}
+
+TEST_F(SnapshotTest, OneReadMayBeLargerThanAChunk) {
+  EXPECT_TRUE(read(*writer_, kHeap + 3, (3 << 20) - 10));
+  const auto snapshot = taken();
+  EXPECT_EQ(read(*snapshot, kHeap + 3, (3 << 20) - 10).value(),
+            read(space_, kHeap + 3, (3 << 20) - 10).value());
+  EXPECT_FALSE(read(*snapshot, kHeap, 8));
+}
+
+TEST_F(SnapshotTest, OfWhatWasReadTwiceTheLastCounts) {
+  EXPECT_TRUE(read(*writer_, kHeap, 100));
+  const Bytes before = space_.heap;
+  space_.heap = counted(space_.heap.size(), 77);
+  EXPECT_TRUE(read(*writer_, kHeap + 50, 10));
+  const auto snapshot = taken();
+  const Bytes now = read(*snapshot, kHeap, 100).value();
+  for (std::size_t i = 0; i < now.size(); ++i)
+    EXPECT_EQ(now[i], (i >= 50 && i < 60 ? space_.heap : before)[i]) << i;
+}
+
+TEST_F(SnapshotTest, ManyReadsInAnyOrderComeBack) {
+  std::mt19937_64 random{4711};
+  std::vector<std::pair<std::uint64_t, std::size_t>> places;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::size_t size = 1 + random() % 300;
+    places.emplace_back(kHeap + random() % (space_.heap.size() - size), size);
+    ASSERT_TRUE(read(*writer_, places.back().first, size));
+  }
+  const auto snapshot = taken();
+  for (const auto &[address, size] : places)
+    ASSERT_EQ(read(*snapshot, address, size).value(), read(space_, address, size).value());
+  EXPECT_LT(bytes_.size(), space_.heap.size()); // it is compressed
+}
+
+TEST_F(SnapshotTest, MappingsComeBackIfAnybodyAsked) {
+  EXPECT_TRUE(writer_->mappings());
+  const auto mappings = taken()->mappings().value();
+  ASSERT_EQ(mappings.size(), 2u);
+  EXPECT_EQ(mappings[0].name, "/srv/program");
+  EXPECT_EQ(mappings[1].start.value, kHeap);
+  EXPECT_TRUE(mappings[1].is_writable);
+}
+
+TEST_F(SnapshotTest, WhatNobodyAskedIsNotKnown) {
+  space_.knows_pages = false;
+  const ProcessRange page{{kHeap}, kPage};
+  EXPECT_FALSE(writer_->resident_pages({&page, 1}));
+  const auto snapshot = taken();
+  EXPECT_EQ(snapshot->mappings().error().code(), Errc::unsupported);
+  EXPECT_EQ(snapshot->resident_pages({&page, 1}).error().code(), Errc::unsupported);
+}
+
+ProcessRange pages(std::uint64_t first, std::uint64_t count) {
+  return {{kHeap + first * kPage}, count * kPage};
+}
+
+TEST_F(SnapshotTest, PagesComeBackAsTheyWereTheLastTime) {
+  space_.pages = {{.range = pages(0, 4)}, {.range = pages(20, 2), .is_swapped = true}};
+  const std::array first{pages(0, 10), pages(20, 10)};
+  EXPECT_TRUE(writer_->resident_pages(first));
+  space_.pages = {{.range = pages(2, 1), .is_huge = true}};
+  const std::array second{pages(2, 4)};
+  EXPECT_TRUE(writer_->resident_pages(second));
+  const auto snapshot = taken();
+  using Runs = std::vector<PageRun>;
+  EXPECT_EQ(snapshot->resident_pages(second).value(), space_.pages);
+  EXPECT_EQ(snapshot->resident_pages(first).value(),
+            (Runs{{.range = pages(0, 2)},
+                  {.range = pages(2, 1), .is_huge = true},
+                  {.range = pages(20, 2), .is_swapped = true}}));
+  const std::array part{pages(21, 1)};
+  EXPECT_EQ(snapshot->resident_pages(part).value(),
+            (Runs{{.range = pages(21, 1), .is_swapped = true}}));
+  const std::array more{pages(5, 6)};
+  EXPECT_EQ(snapshot->resident_pages(more).error().code(), Errc::unsupported);
+}
+
+TEST_F(SnapshotTest, OneThatWasNotFinishedIsRefused) {
+  EXPECT_TRUE(read(*writer_, kHeap, 2 << 20));
+  EXPECT_EQ(refusal_of(written()), "x.snap: the snapshot breaks off: it was not finished");
+}
+
+TEST_F(SnapshotTest, CutAtAnyByteItIsRefused) {
+  EXPECT_TRUE(read(*writer_, kHeap, 300));
+  EXPECT_TRUE(writer_->mappings());
+  const Bytes whole = finished();
+  ASSERT_EQ(refusal_of(whole), "");
+  for (std::size_t cut = 0; cut < whole.size(); ++cut)
+    EXPECT_NE(refusal_of(std::span{whole}.first(cut)), "") << cut;
+}
+
+TEST_F(SnapshotTest, WithAnyByteChangedItIsRefused) {
+  EXPECT_TRUE(read(*writer_, kHeap, 300));
+  Bytes bytes = finished();
+  for (std::byte &byte : bytes) {
+    byte ^= std::byte{0x10};
+    EXPECT_NE(refusal_of(bytes), "") << &byte - bytes.data();
+    byte ^= std::byte{0x10};
+  }
+}
+
+TEST_F(SnapshotTest, AFailureToWriteIsToldAtTheEndAndDisturbsNoRead) {
+  Fd full{::open("/dev/full", O_WRONLY | O_CLOEXEC)};
+  ASSERT_TRUE(full);
+  EXPECT_FALSE(SnapshotWriter::create(Fd{::dup(full.get())}, space_, some_process()));
+
+  Fd file{::memfd_create("snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING)}; // which is then full
+  auto writer = SnapshotWriter::create(Fd{::dup(file.get())}, space_, some_process()).value();
+  ASSERT_EQ(::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW), 0);
+  EXPECT_EQ(read(*writer, kHeap, 2 << 20).value(), read(space_, kHeap, 2 << 20).value());
+  const auto finished = writer->finish();
+  ASSERT_FALSE(finished);
+  EXPECT_TRUE(finished.error().message().starts_with("snapshot: write"))
+      << finished.error().message();
+}
+
+// ---- Files that somebody made, with sound checksums.
+
+class Forger {
+public:
+  Forger() {
+    SnapshotProcess process = some_process();
+    FakeSpace space;
+    Fd file{::memfd_create("model", MFD_CLOEXEC)};
+    auto writer = SnapshotWriter::create(Fd{::dup(file.get())}, space, process).value();
+    EXPECT_TRUE(writer->finish());
+    auto source = ByteSource::open(std::move(file)).value();
+    auto chunks = ChunkReader::open(std::move(source), kSnapshotKind).value();
+    const auto step = chunks.next().value();
+    ByteReader items{*step.items};
+    (void)items.read<std::uint8_t>();
+    const auto length = items.read_uvarint().value();
+    const auto body = items.window(0, length).value().bytes();
+    process_ = {body.begin(), body.end()};
+    add_bytes(SnapshotItem::process, process_);
+  }
+
+  Forger &add_bytes(SnapshotItem kind, std::span<const std::byte> body) {
+    items_.push_back(static_cast<std::byte>(kind));
+    append_uvarint(items_, body.size());
+    items_.insert(items_.end(), body.begin(), body.end());
+    item_count_ += kind != SnapshotItem::end;
+    return *this;
+  }
+  template <typename... T> Forger &add(SnapshotItem kind, const T &...fields) {
+    Bytes body;
+    FieldWriter{body}(fields...);
+    return add_bytes(kind, body);
+  }
+  Forger &memory(std::span<const std::byte> bytes) {
+    memory_.insert(memory_.end(), bytes.begin(), bytes.end());
+    return *this;
+  }
+  Forger &process_again() { return add_bytes(SnapshotItem::process, process_); }
+
+  std::string refusal(std::optional<SnapshotTotals> totals = std::nullopt) {
+    add(SnapshotItem::end, totals.value_or(SnapshotTotals{item_count_, memory_.size()}));
+    const Fd file{::memfd_create("forged", MFD_CLOEXEC)};
+    auto chunks = ChunkFile::create(Fd{::dup(file.get())}, kSnapshotKind).value();
+    Bytes plain = items_;
+    plain.insert(plain.end(), memory_.begin(), memory_.end());
+    EXPECT_TRUE(chunks.write(plain, items_.size(), 1));
+    auto source = ByteSource::open(Fd{::dup(file.get())}).value();
+    return refusal_of(source.read(0, source.size_bytes()).value());
+  }
+
+private:
+  Bytes process_, items_, memory_;
+  std::uint64_t item_count_ = 0;
+};
+
+TEST(ForgedSnapshotTest, MayBeSound) {
+  EXPECT_EQ(Forger{}.refusal(), "");
+  const Bytes some = counted(8, 0);
+  EXPECT_EQ(Forger{}.memory(some).add(SnapshotItem::reads, 4096, 8U).refusal(), "");
+}
+
+TEST(ForgedSnapshotTest, IsRefusedForEveryLie) {
+  const Bytes some = counted(8, 0);
+  const auto says = [](const std::string &refusal, std::string_view words) {
+    return refusal.contains(words) ? "" : "it says: " + refusal;
+  };
+  EXPECT_EQ(says(Forger{}.process_again().refusal(), "where none can be"), "");
+  EXPECT_EQ(says(Forger{}.add(SnapshotItem::end, 1U, 0U).refusal(), "where none can be"), "");
+  EXPECT_EQ(says(Forger{}.add(static_cast<SnapshotItem>(9)).refusal(), "of kind 9"), "");
+  EXPECT_EQ(says(Forger{}.refusal(SnapshotTotals{7, 0}), "not what its end says"), "");
+  EXPECT_EQ(says(Forger{}.memory(some).refusal(SnapshotTotals{1, 0}), "belong nowhere"), "");
+  EXPECT_EQ(says(Forger{}.memory(some).add(SnapshotItem::reads, 0, 9U).refusal(), "outside"), "");
+  EXPECT_EQ(says(Forger{}.memory(some).add(SnapshotItem::reads, -4, 8U).refusal(), "too many"), "");
+  EXPECT_EQ(says(Forger{}.add(SnapshotItem::residency, 4095U, 0U, 0U).refusal(), "pages of"), "");
+  EXPECT_EQ(says(Forger{}.add(SnapshotItem::residency, 0U, 0U, 0U).refusal(), "pages of"), "");
+  const std::vector<ProcessRange> unordered{{{8192}, 4096}, {{4096}, 4096}};
+  EXPECT_EQ(says(Forger{}.add(SnapshotItem::residency, 4096U, unordered, 0U).refusal(), "order"),
+            "");
+  const std::vector<PageRun> endless{{.range = {{4096}, ~0ULL}}};
+  EXPECT_EQ(says(Forger{}.add(SnapshotItem::residency, 4096U, 0U, endless).refusal(), "order"), "");
+  const std::vector<Mapping> twice{{.start = {4096}, .size_bytes = 2}, {.start = {4097}}};
+  EXPECT_EQ(says(Forger{}.add(SnapshotItem::mappings, twice).refusal(), "order"), "");
+}
+
+// A page for each byte: what a small file can ask for has a limit.
+TEST(SparseMemoryTest, TakesNoMoreThanItMay) {
+  SparseMemory memory{1 << 20};
+  const std::array one{std::byte{1}};
+  std::uint64_t pages_made = 0;
+  while (memory.write({pages_made << 21}, one))
+    ++pages_made;
+  EXPECT_GT(pages_made, 100u);
+  EXPECT_LT(pages_made, 256u);
+}
+
+} // namespace
+} // namespace mapscope
