@@ -32,6 +32,17 @@ bool wants_colour(int fd) {
   return !refused && !dumb && ::isatty(fd) == 1;
 }
 
+bool speaks_utf8() {
+  for (const char *name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char *value = std::getenv(name);
+    if (value == nullptr || *value == 0)
+      continue;
+    std::string_view locale = value;
+    return locale.contains("UTF-8") || locale.contains("utf8") || locale.contains("utf-8");
+  }
+  return false;
+}
+
 std::string coloured(std::string_view text, Colour colour, bool enabled) {
   return enabled ? fmt::format("{}{}{}", colour_sequence(colour), text, kColourEnd)
                  : std::string{text};
