@@ -67,6 +67,8 @@ bool has_zeros_between(const EntryPlaces &places, const EntryCells &cells,
     auto control = cells.bytes.subspan(group * places.group_bytes, kGroupSlots);
     for (std::uint32_t slot = 0; slot < kGroupSlots; ++slot) {
       Entry entry{group, slot, std::to_integer<std::uint8_t>(control[slot])};
+      if (is_evacuated(cells.is_classic, entry.control))
+        continue;
       if (!is_full(cells.is_classic, entry.control) && !all_zero(element_of(places, cells, entry)))
         return false;
       if (!is_interleaved)

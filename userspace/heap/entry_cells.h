@@ -55,6 +55,11 @@ inline bool is_full(bool is_classic, std::uint8_t control) {
   return is_classic ? control >= kFirstTopHash : control < kEmptyControl;
 }
 
+// Of a bucket that was evacuated: its entries have moved, and may have left their bytes.
+inline bool is_evacuated(bool is_classic, std::uint8_t control) {
+  return is_classic && control > 1 && control < kFirstTopHash;
+}
+
 inline std::uint64_t groups_held(std::uint32_t group_bytes, const EntryCells &cells) {
   return std::min<std::uint64_t>(cells.bytes.size() / group_bytes, cells.held_count);
 }

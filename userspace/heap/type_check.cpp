@@ -150,7 +150,7 @@ bool TypeCheck::passes(MapState &state, std::uint32_t number, const EntryCells &
     return !state.has_bitmap || (state.pointers & mask) == rule.pointer_words;
   }
   case CheckKind::hash:
-    return !is_hashing_ || index_.hash(number).needs_memory() || check_keys(state, number, cells);
+    return !is_hashing_ || index_.needs_memory(number) || check_keys(state, number, cells);
   case CheckKind::zeros:
     return has_zeros_between(rule.places, cells, kGroupsLookedAt);
   case CheckKind::booleans:
@@ -205,16 +205,22 @@ void TypeCheck::queue_keys(std::uint32_t map, MapState &state, const EntryCells 
     return;
   for (std::uint32_t number : index_.rules_of(state.set)) {
     const TypeCheckRule &rule = index_.rule(number);
-    if (rule.kind != CheckKind::hash || !index_.hash(number).needs_memory())
+    if (rule.kind != CheckKind::hash || !index_.needs_memory(number))
       continue;
     unsigned count = 0;
     for_each_entry(rule.places.group_bytes, cells, [&](const Entry &entry) {
       auto key = key_of(rule.places, cells, entry);
       std::size_t first = wanted_.size();
-      bool is_short = index_.hash(number).add_wanted(key, wanted_) &&
-                      std::ranges::all_of(std::span{wanted_}.subspan(first), [](auto &range) {
-                        return range.size_bytes <= kFetchedBytesMax;
-                      });
+      bool is_known = true;
+      if (rule.key_bytes != 0)
+        wanted_.push_back(
+            {load<std::uint64_t>(key, 0), static_cast<std::uint32_t>(rule.key_bytes)});
+      else
+        is_known = index_.hash(number).add_wanted(key, wanted_);
+      bool is_short =
+          is_known && std::ranges::all_of(std::span{wanted_}.subspan(first), [](auto &range) {
+            return range.size_bytes <= kFetchedBytesMax;
+          });
       if (!is_short) {
         wanted_.resize(first);
         return EntryVisit::next;

@@ -137,8 +137,11 @@ void TypeCheck::check_waiting_key(const WaitingKey &key) {
     else
       return drop(state, key.rule); // what a key points to can be read
   }
-  auto hash = index_.hash(key.rule).hash(std::span{key_bytes_}.subspan(key.key, key.key_bytes),
-                                         key.seed, fetched);
+  bool is_indirect = index_.rule(key.rule).key_bytes != 0;
+  const KeyHash &key_hash = index_.hash(key.rule);
+  auto hash = is_indirect ? key_hash.hash(fetched.front(), key.seed)
+                          : key_hash.hash(std::span{key_bytes_}.subspan(key.key, key.key_bytes),
+                                          key.seed, fetched);
   if (hash && !key.place.accepts(*hash))
     drop(state, key.rule);
   else if (hash)

@@ -70,7 +70,7 @@ void TypeIndex::add_rules(const MapTypeLayout &type, const std::optional<HashKey
          .places = {.group_bytes = places.group_bytes},
          .pointer_words = mask});
   }
-  if (keys && !type.type.key_is_indirect)
+  if (keys)
     add_hash_rule(type, places, *keys);
   add({.kind = CheckKind::zeros, .places = places});
   if (static_cast<GoKind>(type.element.kind) == GoKind::boolean && places.element_bytes == 1)
@@ -97,9 +97,11 @@ void TypeIndex::add_hash_rule(const MapTypeLayout &type, const EntryPlaces &plac
                                 .keys_offset = places.keys_offset,
                                 .key_stride = places.key_stride,
                                 .key_bytes = places.key_bytes},
+                     .key_bytes = type.type.key_is_indirect ? type.type.key_bytes : 0,
                      .key_hash = hash};
   auto key_hash = KeyHash::of(go_types_, {*key_type}, keys);
-  if (!key_hash)
+  // What a key behind a pointer points to in turn would take one more read.
+  if (!key_hash || (type.type.key_is_indirect && key_hash->needs_memory()))
     return;
   std::uint32_t number = rule_number(rule);
   rules_[number].hash = std::move(key_hash);

@@ -42,7 +42,7 @@ struct TypeCheckRule {
   EntryPlaces places; // as far as the kind looks at them
   // pointers: bit i: word i of a group is one.
   std::uint64_t pointer_words = 0;
-  // pointees: what is behind the pointers; 0: no pointer there.
+  // pointees, and keys of hash: what is behind the pointers; 0: no pointer there.
   std::uint64_t key_bytes = 0, element_bytes = 0;
   std::uint64_t key_hash = 0; // hash: equal for key types with one hash
   friend auto operator<=>(const TypeCheckRule &, const TypeCheckRule &) = default;
@@ -74,6 +74,10 @@ public:
   std::span<const std::uint32_t> rules_of(std::uint32_t set);
   const TypeCheckRule &rule(std::uint32_t number) const { return rules_[number].rule; }
   const KeyHash &hash(std::uint32_t number) const { return *rules_[number].hash; }
+  // To compute the hash, memory has to be read that is not in the group.
+  bool needs_memory(std::uint32_t number) const {
+    return rules_[number].rule.key_bytes != 0 || rules_[number].hash->needs_memory();
+  }
   // The types of the set that the rule does not apply to: those that are left where it failed.
   std::uint32_t without(std::uint32_t set, std::uint32_t rule);
 
