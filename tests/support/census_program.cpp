@@ -101,7 +101,11 @@ bool CensusProgram::read_line(std::string_view line) {
   }
   std::uint64_t address = next(16);
   if (kind == "map")
-    maps[address] = {.len = next(10), .slots = next(10), .tombstones = next(10)};
+    maps[address] = {.len = next(10),
+                     .slots = next(10),
+                     .tombstones = next(10),
+                     .type =
+                         std::string{line.substr(std::min(line.find(' '), line.size() - 1) + 1)}};
   else if (kind == "noise")
     noise[address] = line.substr(line.find(' ') + 1);
   return kind == "map" || kind == "noise";

@@ -17,6 +17,7 @@ namespace mapscope::testing {
 
 struct TrueMap {
   std::uint64_t len = 0, slots = 0, tombstones = 0;
+  std::string type; // empty: the program does not say
 };
 
 class CensusProgram {

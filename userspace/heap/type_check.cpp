@@ -15,7 +15,6 @@ constexpr unsigned kKeysOfPiece = 4; // whose hashes are computed: 28 bits have 
 constexpr unsigned kKeysOfMap = 8;
 constexpr unsigned kWaitingKeysOfRule = 2; // each costs a read
 constexpr std::uint64_t kGroupsLookedAt = 4;
-constexpr std::uint32_t kFetchedBytesMax = 4096; // of one string
 constexpr std::uint64_t kBitmapBytes = 128, kInlineMarkBytes = 128;
 
 } // namespace
@@ -179,7 +178,7 @@ bool TypeCheck::check_keys(MapState &state, std::uint32_t number, const EntryCel
   bool agrees = for_each_entry(rule.places.group_bytes, cells, [&](const Entry &entry) {
     if (++looked_at > kKeysOfPiece)
       return EntryVisit::stop;
-    auto hash = key_hash.hash(key_of(rule.places, cells, entry), cells.seed);
+    auto hash = key_hash.hash(mapscope::key_of(rule.places, cells, entry), cells.seed);
     if (!hash)
       return EntryVisit::next; // a NaN
     KeyPlace place{.bucket = cells.first_group + entry.group,
@@ -209,7 +208,7 @@ void TypeCheck::queue_keys(std::uint32_t map, MapState &state, const EntryCells 
       continue;
     unsigned count = 0;
     for_each_entry(rule.places.group_bytes, cells, [&](const Entry &entry) {
-      auto key = key_of(rule.places, cells, entry);
+      auto key = mapscope::key_of(rule.places, cells, entry);
       std::size_t first = wanted_.size();
       bool is_known = true;
       if (rule.key_bytes != 0)

@@ -24,6 +24,8 @@
 
 namespace mapscope {
 
+inline constexpr std::uint32_t kFetchedBytesMax = 4096; // of what a key points to, at once
+
 class TypeCheck {
 public:
   TypeCheck(TypeIndex index, const HeapLayout &layout)
@@ -93,7 +95,9 @@ private:
     std::uint32_t key = 0, key_bytes = 0;             // in key_bytes_
     std::uint64_t seed = 0;
     KeyPlace place;
+    bool is_complete = false;
   };
+  using Fetched = std::vector<std::span<const std::byte>>;
 
   void begin(MapState &state, const EntryCells &cells);
   void apply_rules(MapState &state, const EntryCells &cells);
@@ -107,7 +111,12 @@ private:
                                                      const EntryCells &cells, ObjectReader &reader);
   Result<> read_large_types(ObjectReader &reader);
   Result<> check_waiting_keys(AddressSpace &space);
+  Result<> fetch(AddressSpace &space, std::size_t first);
+  void want_more(WaitingKey &key);
   void check_waiting_key(const WaitingKey &key);
+  std::span<const std::byte> key_of(const WaitingKey &key) const;
+  // Nothing: some of it can't be read.
+  std::optional<Fetched> fetched_of(const WaitingKey &key) const;
   Result<> find_changed(std::span<const HeaderCandidate> candidates, AddressSpace &space,
                         std::span<DecodedMap> maps);
   void decide_on_trust();

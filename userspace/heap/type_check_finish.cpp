@@ -15,6 +15,7 @@ constexpr std::uint64_t kHeaderGapBytesMax = 2048;
 constexpr std::uint64_t kUserAddressBits = 47;
 // Keys that agree by chance: one of 128 each, and less often in large maps.
 constexpr unsigned kKeysForTrust = 4;
+constexpr unsigned kRoundsMax = 4;              // of reads for what interfaces hold
 constexpr std::uint64_t kRefusedMapsMax = 1024; // without a single one that agrees
 
 } // namespace
@@ -38,7 +39,7 @@ TypeCheck::pointee_bytes(const TypeCheckRule &rule, const EntryCells &cells, Obj
     return true;
   };
   bool fits = for_each_entry(rule.places.group_bytes, cells, [&](const Entry &entry) {
-    return add(key_of(rule.places, cells, entry), rule.key_bytes) &&
+    return add(mapscope::key_of(rule.places, cells, entry), rule.key_bytes) &&
                    add(element_of(rule.places, cells, entry), rule.element_bytes)
                ? EntryVisit::next
                : EntryVisit::fail;
@@ -99,49 +100,96 @@ Result<> TypeCheck::read_large_types(ObjectReader &reader) {
                      });
 }
 
-Result<> TypeCheck::check_waiting_keys(AddressSpace &space) {
-  order_.resize(wanted_.size());
-  std::iota(order_.begin(), order_.end(), 0U);
+// Reads what is wanted from index `first` on.
+Result<> TypeCheck::fetch(AddressSpace &space, std::size_t first) {
+  fetched_at_.resize(wanted_.size());
+  order_.resize(wanted_.size() - first);
+  std::iota(order_.begin(), order_.end(), static_cast<std::uint32_t>(first));
   std::erase_if(order_, [this](std::uint32_t i) {
-    return wanted_[i].size_bytes == 0 || wanted_[i].address >> kUserAddressBits != 0;
+    return fetched_at_[i] || wanted_[i].size_bytes == 0 ||
+           wanted_[i].address >> kUserAddressBits != 0;
   });
   std::ranges::sort(order_, {}, [this](std::uint32_t i) { return wanted_[i].address; });
   std::vector<WantedRange> ranges;
   ranges.reserve(order_.size());
   for (std::uint32_t i : order_)
     ranges.push_back(wanted_[i]);
+  return read_sorted(space, ranges, kGapBytesMax,
+                     [&](std::size_t i, std::span<const std::byte> bytes) {
+                       if (bytes.empty())
+                         return;
+                       fetched_at_[order_[i]] = static_cast<std::uint32_t>(fetched_bytes_.size());
+                       fetched_bytes_.insert(fetched_bytes_.end(), bytes.begin(), bytes.end());
+                     });
+}
+
+Result<> TypeCheck::check_waiting_keys(AddressSpace &space) {
   fetched_bytes_.clear();
-  fetched_at_.assign(wanted_.size(), std::nullopt);
-  TRY(read_sorted(space, ranges, kGapBytesMax,
-                  [&](std::size_t i, std::span<const std::byte> bytes) {
-                    if (bytes.empty())
-                      return;
-                    fetched_at_[order_[i]] = static_cast<std::uint32_t>(fetched_bytes_.size());
-                    fetched_bytes_.insert(fetched_bytes_.end(), bytes.begin(), bytes.end());
-                  }));
+  fetched_at_.clear();
+  TRY(fetch(space, 0));
+  for (unsigned round = 0; round < kRoundsMax; ++round) {
+    std::size_t first = wanted_.size();
+    for (WaitingKey &key : waiting_)
+      if (index_.hash(key.rule).has_interfaces() && !key.is_complete)
+        want_more(key);
+    if (wanted_.size() == first)
+      break;
+    TRY(fetch(space, first));
+  }
   for (const WaitingKey &key : waiting_)
     check_waiting_key(key);
   return {};
+}
+
+// What an interface holds is known now, and may refer to more.
+void TypeCheck::want_more(WaitingKey &key) {
+  std::vector<WantedRange> more;
+  auto fetched = fetched_of(key);
+  key.is_complete =
+      !fetched || !index_.hash(key.rule).add_wanted(key_of(key), more, *fetched) || more.empty() ||
+      std::ranges::any_of(more, [](auto &range) { return range.size_bytes > kFetchedBytesMax; });
+  if (key.is_complete)
+    return;
+  // All that one key wants lies together.
+  fetched_at_.resize(wanted_.size());
+  for (std::uint32_t i = 0; i < key.wanted_count; ++i) {
+    wanted_.push_back(WantedRange{wanted_[key.first_wanted + i]});
+    fetched_at_.push_back(std::optional{fetched_at_[key.first_wanted + i]});
+  }
+  wanted_.insert(wanted_.end(), more.begin(), more.end());
+  key.wanted_count += static_cast<std::uint32_t>(more.size());
+  key.first_wanted = static_cast<std::uint32_t>(wanted_.size()) - key.wanted_count;
+}
+
+std::span<const std::byte> TypeCheck::key_of(const WaitingKey &key) const {
+  return std::span{key_bytes_}.subspan(key.key, key.key_bytes);
+}
+
+std::optional<TypeCheck::Fetched> TypeCheck::fetched_of(const WaitingKey &key) const {
+  Fetched fetched;
+  for (std::uint32_t i = key.first_wanted; i < key.first_wanted + key.wanted_count; ++i) {
+    if (wanted_[i].size_bytes != 0 && !fetched_at_[i])
+      return std::nullopt;
+    fetched.push_back(wanted_[i].size_bytes == 0 ? std::span<const std::byte>{}
+                                                 : std::span{fetched_bytes_}.subspan(
+                                                       *fetched_at_[i], wanted_[i].size_bytes));
+  }
+  return fetched;
 }
 
 void TypeCheck::check_waiting_key(const WaitingKey &key) {
   MapState &state = states_[key.map];
   if (!index_.has_rule(state.set, key.rule))
     return;
-  std::vector<std::span<const std::byte>> fetched;
-  for (std::uint32_t i = key.first_wanted; i < key.first_wanted + key.wanted_count; ++i) {
-    if (wanted_[i].size_bytes == 0)
-      fetched.emplace_back();
-    else if (fetched_at_[i])
-      fetched.push_back(std::span{fetched_bytes_}.subspan(*fetched_at_[i], wanted_[i].size_bytes));
-    else
-      return drop(state, key.rule); // what a key points to can be read
+  auto fetched = fetched_of(key);
+  if (!fetched) { // what a key points to can be read
+    drop(state, key.rule);
+    return;
   }
   bool is_indirect = index_.rule(key.rule).key_bytes != 0;
   const KeyHash &key_hash = index_.hash(key.rule);
-  auto hash = is_indirect ? key_hash.hash(fetched.front(), key.seed)
-                          : key_hash.hash(std::span{key_bytes_}.subspan(key.key, key.key_bytes),
-                                          key.seed, fetched);
+  auto hash = is_indirect ? key_hash.hash(fetched->front(), key.seed)
+                          : key_hash.hash(key_of(key), key.seed, *fetched);
   if (hash && !key.place.accepts(*hash))
     drop(state, key.rule);
   else if (hash)

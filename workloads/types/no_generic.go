@@ -1,0 +1,7 @@
+//go:build !go1.21
+
+// Without generic types.
+
+package main
+
+func makeGenericMaps() {}
