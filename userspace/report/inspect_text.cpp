@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -84,6 +85,24 @@ std::string describe_layout(const RuntimeLayout &layout) {
   return "not known for this version";
 }
 
+// What a census reads beside the maps themselves. It finds the heap without its address, too.
+std::string describe_heap(const BinaryFacts &facts) {
+  const std::pair<std::string_view, ElfAddress> variables[] = {
+      {"spans", facts.variables.heap},
+      {"pacer", facts.variables.gc_controller},
+      {"counters", facts.variables.statistics},
+      {"hash keys", facts.variables.hash_keys},
+      {"types", facts.types.size_bytes == 0 ? ElfAddress{} : facts.types.start}};
+  std::vector<std::string_view> known, unknown;
+  for (const auto &[name, address] : variables)
+    (address.value == 0 ? unknown : known).push_back(name);
+  std::string text = known.empty() ? "nothing" : fmt::format("{}", fmt::join(known, ", "));
+  text += " found";
+  if (!unknown.empty())
+    text += fmt::format("; not found: {}", fmt::join(unknown, ", "));
+  return text;
+}
+
 void add_identity(const BinaryFacts &facts, Screen &screen) {
   screen.line("{}", screen.mark(facts.path, Colour::bold));
   if (!facts.main_module.empty())
@@ -95,6 +114,7 @@ void add_identity(const BinaryFacts &facts, Screen &screen) {
   screen.row("build id", facts.build_id.empty() ? "none" : facts.build_id);
   screen.row("maps", describe_maps(facts.map_implementation));
   screen.row("layout", describe_layout(facts.layout));
+  screen.row("heap", describe_heap(facts));
 }
 
 void add_probe(std::string_view tells, const ProbePoint &point, Screen &screen) {

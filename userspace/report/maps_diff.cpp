@@ -219,8 +219,8 @@ void append_maps(const MapsDiff &diff, bool colour, std::string &out) {
   if (diff.maps.empty())
     return;
   out += "\n" +
-         coloured(fmt::format("{:>10} {:>9} {:>12} {:>12}  {:<8} {:<14}  {}", "BYTES", "NOW",
-                              "ENTRIES", "NOW", "CHANGE", "ADDRESS", "TYPE"),
+         coloured(fmt::format("{:>10} {:>9} {:>12} {:>12}  {:<8} {}", "BYTES", "NOW", "ENTRIES",
+                              "NOW", "CHANGE", "ADDRESS"),
                   Colour::dim, colour) +
          "\n";
   for (const ChangedMap &map : diff.maps) {

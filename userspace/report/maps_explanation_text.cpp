@@ -250,8 +250,8 @@ void Explanation::objects() {
     return;
   title(fmt::format("{} on the heap, in {}", format_counted(anatomy_.object_count, "object"),
                     format_counted(anatomy_.span_count, "span")));
-  columns(fmt::format("{:>9} {:>9} {:>9} {:>10} {:>8} {:>12}  {}", "COUNT", "BYTES", "ASKED",
-                      "SIZE CLASS", "SPAN", "ADDRESS", "PART"));
+  columns(fmt::format("{:>7} {:>8} {:>8} {:>6} {:>8} {:>4} {:>12}  {}", "COUNT", "BYTES", "ASKED",
+                      "CLASS", "SPAN", "PTRS", "ADDRESS", "PART"));
   const std::size_t shown = std::min(anatomy_.objects.size(), kRowsShown);
   std::uint64_t count = 0;
   for (std::size_t i = 0; i < shown; ++i) {
@@ -260,14 +260,14 @@ void Explanation::objects() {
       count += object.count;
     std::string part{name_of(object.part)};
     std::ranges::replace(part, '_', ' ');
-    out_ += fmt::format("{:>9} {:>9} {:>9} {:>10} {:>8} {:>12}  {}{}\n", format_count(object.count),
-                        format_bytes(object.bytes), format_bytes(object.asked_bytes),
-                        object.is_on_stack       ? "stack"
-                        : object.slot_bytes == 0 ? "large"
-                                                 : format_count(object.slot_bytes),
-                        object.is_on_stack ? "-" : format_bytes(object.span_bytes),
-                        fmt::format("{:#x}", object.address.value), part,
-                        object.has_pointers ? "" : ", no pointers");
+    out_ += fmt::format(
+        "{:>7} {:>8} {:>8} {:>6} {:>8} {:>4} {:>12}  {}\n", format_count(object.count),
+        format_bytes(object.bytes), format_bytes(object.asked_bytes),
+        object.is_on_stack       ? "-"
+        : object.slot_bytes == 0 ? "large"
+                                 : format_count(object.slot_bytes),
+        object.is_on_stack ? "stack" : format_bytes(object.span_bytes),
+        object.has_pointers ? "yes" : "no", fmt::format("{:#x}", object.address.value), part);
   }
   if (anatomy_.object_count > count)
     out_ += fmt::format("  and {} more\n", format_count(anatomy_.object_count - count));

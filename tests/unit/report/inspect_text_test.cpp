@@ -19,6 +19,8 @@ BinaryFacts facts() {
   facts.file_size_bytes = 3 << 20;
   facts.map_implementation = MapImplementation::swiss;
   facts.layout = {LayoutSource::nearest, "go1.26.11", {{"runtime.g.goid", 152}}};
+  facts.variables.heap = {0x500000};
+  facts.variables.statistics = {0x501000};
   facts.operations[MAP_OPERATION_REHASH] = {{.function = "internal/runtime/maps.(*table).rehash",
                                              .address = {0x401006},
                                              .emulated = true,
@@ -41,6 +43,7 @@ TEST(InspectTextTest, SaysWhatTheProgramIsAndWhatCanBeSeen) {
       "build id     none\n"
       "maps         swiss: tables of groups with control words\n"
       "layout       1 offset measured from go1.26.11, the nearest patch release\n"
+      "heap         spans, counters found; not found: pacer, hash keys, types\n"
       "\n"
       "PROBE                 ADDRESS  INSTRUCTION  RETURNS  FUNCTION\n"
       "rehash               0x401006  emulated           2  internal/runtime/maps.(*table).rehash\n"
@@ -60,6 +63,19 @@ TEST(InspectTextTest, LeavesOutWhatThereIsNot) {
   const std::string text = inspect_text(plain, false);
   for (const char *absent : {"program", "INLINED", "warning"})
     EXPECT_EQ(text.find(absent), std::string::npos) << absent;
+}
+
+TEST(InspectTextTest, SaysWhatIsKnownOfTheHeap) {
+  EXPECT_NE(
+      inspect_text(BinaryFacts{}, false)
+          .find("heap         nothing found; not found: spans, pacer, counters, hash keys, types"),
+      std::string::npos);
+  BinaryFacts known = facts();
+  known.variables = {{1}, {2}, {3}, {4}};
+  known.types = {{0x480000}, 0x9000};
+  EXPECT_NE(inspect_text(known, false)
+                .find("heap         spans, pacer, counters, hash keys, types found\n"),
+            std::string::npos);
 }
 
 TEST(InspectTextTest, ColourIsOnlyAddedWhereItIsWanted) {
