@@ -13,6 +13,7 @@
 #include "commands/doctor.h"
 #include "commands/exit_status.h"
 #include "commands/inspect.h"
+#include "commands/maps.h"
 #include "commands/record.h"
 #include "commands/replay.h"
 #include "commands/trace.h"
@@ -36,6 +37,7 @@ int run(int argc, char **argv) {
   std::function<int()> selected;
   add_verify(app, command_line, selected);
   add_trace(app, command_line, selected);
+  add_maps(app, selected);
   add_record(app, command_line, selected);
   add_replay(app, selected);
   add_doctor(app, selected);

@@ -1,0 +1,75 @@
+// Each source ends in the same four things: memory, facts, load bias, and when it was read.
+#include "pipeline/map_source.h"
+
+#include <fcntl.h>
+
+#include "attach/process.h"
+#include "base/clock.h"
+#include "binary/confined_parser.h"
+#include "memory/core_file.h"
+#include "memory/live_process.h"
+
+namespace mapscope {
+namespace {
+
+Result<Fd> open_file(const std::string &path) {
+  Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}; // a pipe must not hold us
+  if (!file)
+    return std::unexpected(Error::from_errno(fmt::format("opening {}", path)));
+  return file;
+}
+
+Result<Fd> duplicate(const Fd &file) {
+  Fd copy{::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)};
+  if (!copy)
+    return std::unexpected(Error::from_errno("duplicating a descriptor"));
+  return copy;
+}
+
+} // namespace
+
+Result<MapSource> open_process(pid_t pid) {
+  ProcessInfo info = TRY(find_process(pid));
+  MapSource source;
+  source.process.facts = TRY(ConfinedBinary::open(std::move(info.executable), info.exe))->facts();
+  source.process.load_bias = TRY(process_load_bias(pid, source.process.facts.entry));
+  source.memory = TRY(LiveProcess::open(info.key));
+  source.process.pid = info.key.pid;
+  source.process.exe = info.exe;
+  source.process.wall_time_ns = now_ns(CLOCK_REALTIME);
+  source.description = fmt::format("process {}", pid);
+  source.is_live = true;
+  return source;
+}
+
+Result<MapSource> open_core_file(const std::string &path, const std::string &exe) {
+  std::unique_ptr<CoreFile> core = TRY(CoreFile::open(TRY(open_file(path)), path));
+  std::string executable = exe.empty() ? core->exe() : exe;
+  if (executable.empty())
+    return fail(Errc::not_found, "{} does not say which program it is of; give it with --exe",
+                path);
+  Fd file = TRY_WHILE(open_file(executable), "the program of {} (--exe names another place)", path);
+  MapSource source;
+  source.process.facts = TRY(ConfinedBinary::open(TRY(duplicate(file)), executable))->facts();
+  if (core->entry().value == 0)
+    return fail(Errc::unsupported, "{} does not say where its program was loaded (no AT_ENTRY)",
+                path);
+  source.process.load_bias = {core->entry().value - source.process.facts.entry.value};
+  core->set_executable(std::move(file));
+  source.process.pid = static_cast<std::uint32_t>(core->pid());
+  source.process.exe = executable;
+  source.memory = std::move(core);
+  source.description = fmt::format("core file {}", path);
+  return source;
+}
+
+Result<MapSource> open_snapshot(const std::string &path) {
+  std::unique_ptr<Snapshot> snapshot = TRY(Snapshot::open(TRY(open_file(path)), path));
+  MapSource source;
+  source.process = snapshot->process();
+  source.memory = std::move(snapshot);
+  source.description = fmt::format("snapshot {}", path);
+  return source;
+}
+
+} // namespace mapscope

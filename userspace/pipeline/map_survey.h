@@ -1,0 +1,68 @@
+// A census of a process, judged: what `maps` prints.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "heap/census.h"
+#include "heap/census_memory.h"
+#include "judge/fail_on.h"
+#include "judge/map_judge.h"
+#include "pipeline/map_source.h"
+#include "report/maps_report.h"
+
+namespace mapscope {
+
+enum class MapOrder { reclaimable, bytes, len, slots, fill, resident, tombstones, address, type };
+
+// Which maps to show, and in which order: the most of what is asked for first, but the lowest fill,
+// address and name.
+struct MapSelection {
+  MapOrder order = MapOrder::reclaimable;
+  std::size_t top = 20; // 0: all
+  std::uint64_t min_bytes = 0;
+  std::string type; // as matches_type_name() takes it; empty: all
+  bool by_type = false;
+};
+
+class MapSurvey {
+public:
+  // `source` outlives it.
+  explicit MapSurvey(MapSource &source);
+
+  // Looks at the memory anew. Errors: as take_census().
+  Result<> look();
+
+  // What the last look found.
+  MapsReport report(const MapSelection &selection) const;
+  // The same in the numbers that conditions are about.
+  MapFigures figures() const;
+  // The map at that address. Errors: not_found, with the sentence to show; as take_apart().
+  Result<MapExplanation> explain(ProcessAddress address, bool with_payload);
+  const Census &census() const { return census_; }
+  JudgedMap judged(const MapSample &map) const { return judge_.judge(map, types_of(map)); }
+
+private:
+  using Types = std::vector<const MapTypeLayout *>;
+
+  std::span<const MapTypeLayout *const> types_of(const MapSample &map) const {
+    return type_sets_[map.types];
+  }
+  MapsReport start_report() const;
+  void add_to(MapTotals &totals, const MapSample &map) const;
+  // By index of a set of types: whether the user wants it, and its place in the alphabet.
+  std::vector<bool> wanted_types(const MapSelection &selection) const;
+  std::vector<std::uint64_t> alphabet() const;
+
+  MapSource &source_;
+  HeapAnchors anchors_;
+  MapJudge judge_;
+  CensusMemory memory_;
+  Census census_;
+  std::vector<Types> type_sets_; // census_.type_sets as what they name
+};
+
+} // namespace mapscope
