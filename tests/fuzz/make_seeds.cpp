@@ -12,6 +12,7 @@
 #include "recording/recording_writer.h"
 #include "support/synthetic_go.h"
 #include "support/synthetic_run.h"
+#include "support/synthetic_types.h"
 #include "wire/facts_json.h"
 #include "wire/map_type_json.h"
 #include "wire/source_json.h"
@@ -57,6 +58,16 @@ bool write_recording(const std::filesystem::path &corpus) {
   return true;
 }
 
+// As types_fuzz.cpp takes it apart: the release, the types, a key.
+void write_types(const std::filesystem::path &path, std::uint8_t release,
+                 testing::SyntheticTypes::Shape shape) {
+  const auto types = testing::synthetic_map_types(shape).bytes();
+  std::vector<std::byte> seed{std::byte{release}};
+  seed.insert(seed.end(), types.begin(), types.end());
+  seed.resize(seed.size() + 64, std::byte{0x11});
+  write(path, seed);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -87,5 +98,9 @@ int main(int argc, char **argv) {
       std::nullopt};
   write_message(corpus / "wire_fuzz/map_types", map_types_to_json(types));
   write_message(corpus / "wire_fuzz/error", error_to_json({Errc::malformed, "a sentence"}));
+  using Shape = testing::SyntheticTypes::Shape;
+  write_types(corpus / "types_fuzz/pairs", 4, Shape::pairs);
+  write_types(corpus / "types_fuzz/strides", 6, Shape::strides);
+  write_types(corpus / "types_fuzz/buckets", 1, Shape::buckets);
   return write_recording(corpus / "recording_fuzz") ? 0 : 1;
 }

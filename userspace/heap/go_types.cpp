@@ -27,7 +27,7 @@ bool contains(std::span<const std::byte> bytes, std::uint64_t start, std::uint64
 
 // What all types of one list may cost together.
 struct GoTypes::Budget {
-  TypeWork work{.visits_left = 1 << 24};
+  TypeWork work{.visits_left = 1 << 22};
   std::size_t fields_left = kFieldsMax, text_left = kTextBytesMax;
 
   bool take_text(const std::string &text) {
