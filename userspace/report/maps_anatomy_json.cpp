@@ -1,6 +1,8 @@
 // Objects, tables, histograms, pages and payload, in the order of docs/json.md.
 #include "report/maps_anatomy_json.h"
 
+#include <algorithm>
+
 #include "report/maps_words.h"
 
 namespace mapscope {
@@ -34,6 +36,18 @@ void append_table(const TableAnatomy &table, JsonWriter &json) {
   json.key("growth_left").number(table.growth_left);
   json.key("local_depth").number(table.local_depth);
   json.close_object();
+}
+
+void append_fill(const MapAnatomy &anatomy, JsonWriter &json) {
+  json.key("fill");
+  const bool is_known = anatomy.map.slots == 0 ||
+                        std::ranges::any_of(anatomy.fill, [](std::uint64_t n) { return n != 0; });
+  if (!is_known)
+    return json.null();
+  json.open_array();
+  for (std::uint64_t groups : anatomy.fill)
+    json.number(groups);
+  json.close_array();
 }
 
 void append_payload(const MapAnatomy &anatomy, JsonWriter &json) {
@@ -87,16 +101,14 @@ void append_anatomy(const MapAnatomy &anatomy, JsonWriter &json) {
   for (const TableAnatomy &table : anatomy.tables)
     append_table(table, json);
   json.close_array();
-  json.key("fill").open_array();
-  for (std::uint64_t groups : anatomy.fill)
-    json.number(groups);
-  json.close_array();
+  append_fill(anatomy, json);
   json.key("chain_lengths").open_array();
   for (std::uint64_t buckets : anatomy.chain_lengths)
     json.number(buckets);
   json.close_array();
   json.key("heap_pages").number(anatomy.heap_pages);
-  json.key("kernel_page_bytes").number(anatomy.kernel_page_bytes);
+  anatomy.kernel_page_bytes == 0 ? json.key("kernel_page_bytes").null()
+                                 : json.key("kernel_page_bytes").number(anatomy.kernel_page_bytes);
   json.key("kernel_pages").number(anatomy.kernel_pages);
   json.key("resident_pages").number(anatomy.resident_pages);
   json.key("swapped_pages").number(anatomy.swapped_pages);
