@@ -13,6 +13,7 @@
 #include <malloc.h>
 
 #include "heap/census.h"
+#include "heap/census_memory.h"
 #include "support/census_program.h"
 
 namespace mapscope {
@@ -48,22 +49,47 @@ double status_mb(const std::string &name) {
   return 0;
 }
 
-void take(benchmark::State &state, CensusLevel level) {
+// Begins VmHWM anew; returns VmRSS.
+double begin_peak() {
+  ::malloc_trim(0);
+  std::ofstream{"/proc/self/clear_refs"} << 5;
+  return status_mb("VmRSS");
+}
+
+void take(benchmark::State &state, const CensusOptions &options) {
   CensusProgram &program = program_of(state.range(0));
   if (!program.is_ready())
     return state.SkipWithError("the program is not built, or did not get ready");
-  ::malloc_trim(0);
-  std::ofstream{"/proc/self/clear_refs"} << 5; // VmHWM begins anew
-  double before = status_mb("VmRSS");
+  double before = begin_peak();
   CensusCounts counts;
   for (auto _ : state) {
-    auto census = take_census(program.memory(), program.anchors, program.facts, {.level = level});
+    auto census = take_census(program.memory(), program.anchors, program.facts, options);
     if (!census)
       return state.SkipWithError(census.error().message().c_str());
     counts = census->counts;
   }
   state.counters["maps"] = static_cast<double>(counts.map_count);
   state.counters["retried"] = static_cast<double>(counts.retried_count);
+  state.counters["rss_mb"] = status_mb("VmHWM") - before;
+}
+
+// A census of a process that an earlier one has seen.
+void census_again(benchmark::State &state) {
+  CensusProgram &program = program_of(state.range(0));
+  if (!program.is_ready())
+    return state.SkipWithError("the program is not built, or did not get ready");
+  CensusMemory memory;
+  if (!take_census(program.memory(), program.anchors, program.facts, {.memory = &memory}))
+    return state.SkipWithError("the first census failed");
+  double before = begin_peak();
+  for (auto _ : state) {
+    auto census =
+        take_census(program.memory(), program.anchors, program.facts, {.memory = &memory});
+    if (!census)
+      return state.SkipWithError(census.error().message().c_str());
+    benchmark::DoNotOptimize(census->maps.size());
+  }
+  state.counters["maps"] = static_cast<double>(memory.size());
   state.counters["rss_mb"] = status_mb("VmHWM") - before;
 }
 
@@ -91,15 +117,19 @@ void copy_all(benchmark::State &state) {
   state.counters["mb"] = static_cast<double>(bytes) / 1e6;
 }
 
-void census_headers(benchmark::State &state) { take(state, CensusLevel::headers); }
-void census_maps(benchmark::State &state) { take(state, CensusLevel::maps); }
+void census_headers(benchmark::State &state) { take(state, {.level = CensusLevel::headers}); }
+void census_maps(benchmark::State &state) { take(state, {.types = false}); }
+void census_types(benchmark::State &state) { take(state, {}); }
 
 #define MAPSCOPE_SIZES(size) Arg(size)->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond)
 BENCHMARK(census_headers)->MAPSCOPE_SIZES(10'000);
 BENCHMARK(census_maps)->MAPSCOPE_SIZES(10'000);
+BENCHMARK(census_types)->MAPSCOPE_SIZES(10'000);
 BENCHMARK(copy_all)->MAPSCOPE_SIZES(1'000'000);
 BENCHMARK(census_headers)->MAPSCOPE_SIZES(1'000'000);
 BENCHMARK(census_maps)->MAPSCOPE_SIZES(1'000'000);
+BENCHMARK(census_types)->MAPSCOPE_SIZES(1'000'000);
+BENCHMARK(census_again)->MAPSCOPE_SIZES(1'000'000);
 
 } // namespace
 } // namespace mapscope
