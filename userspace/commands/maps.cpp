@@ -15,6 +15,7 @@
 #include "commands/progress.h"
 #include "memory/snapshot.h"
 #include "pipeline/event_loop.h"
+#include "report/maps_diff.h"
 #include "report/maps_json.h"
 #include "report/maps_text.h"
 #include "report/terminal.h"
@@ -115,11 +116,29 @@ Result<ExitStatus> watch(MapSurvey &survey, const MapsOptions &options, const Ma
   return status;
 }
 
+Result<MapsLook> look_at_snapshot(const std::string &path) {
+  MapSource source = TRY(open_snapshot(path));
+  MapSurvey survey{source};
+  TRY(survey.look());
+  return survey.all();
+}
+
+Result<ExitStatus> diff(const MapsOptions &options, const MapsRequest &request, const Fd &output) {
+  Progress progress{"comparing two snapshots"};
+  MapsLook before = TRY(look_at_snapshot(options.diff[0]));
+  MapsLook after = TRY(look_at_snapshot(options.diff[1]));
+  const MapsDiff changes = compare_maps(before, after, request.selection.top);
+  TRY(print(output, options.json
+                        ? maps_diff_json(before, after, changes)
+                        : maps_diff_text(before, after, changes, wants_colour(output.get()))));
+  return ExitStatus::done;
+}
+
 Result<ExitStatus> maps(const MapsOptions &options) {
   const MapsRequest request = TRY(maps_request_of(options));
   const Fd output = TRY(open_output(options.output, false));
   if (!options.diff.empty())
-    return fail(Errc::usage, "todo");
+    return diff(options, request, output);
   MapSource source = TRY(open_source(options));
   if (!options.save.empty())
     source = TRY(save(source, options, request));

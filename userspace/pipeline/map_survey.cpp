@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "heap/anatomy.h"
+#include "heap/stack_maps.h"
 #include "judge/option_words.h"
 
 namespace mapscope {
@@ -38,12 +39,34 @@ Result<> MapSurvey::look() {
   census_ = {}; // a million maps are not kept twice
   census_ = TRY(take_census(*source_.memory, anchors_, source_.process.facts,
                             {.residency = true, .memory = &memory_}));
+  TRY(look_at_stacks());
   type_sets_.clear();
   for (const std::vector<std::uint32_t> &set : census_.type_sets) {
     Types &types = type_sets_.emplace_back();
     for (std::uint32_t index : set)
       types.push_back(&census_.types[index]);
   }
+  return {};
+}
+
+Result<> MapSurvey::look_at_stacks() {
+  stacks_searched_ = false;
+  const BinaryFacts &facts = source_.process.facts;
+  if (facts.map_implementation != MapImplementation::swiss || facts.all_goroutines.value == 0)
+    return {};
+  auto found = find_stack_maps(*source_.memory, anchors_, facts,
+                               source_.process.load_bias.to_process(facts.all_goroutines));
+  if (!found) {
+    // What a core file or a hostile process does not tell is no reason to tell nothing.
+    const Errc code = found.error().code();
+    return code == Errc::unsupported || code == Errc::malformed || code == Errc::not_found
+               ? Result<>{}
+               : std::unexpected(std::move(found).error());
+  }
+  stacks_searched_ = true;
+  census_.counts.stack_left_out_count = found->left_out_count;
+  for (const StackMap &map : found->maps)
+    census_.maps.add(map.map);
   return {};
 }
 
@@ -220,7 +243,8 @@ MapsReport MapSurvey::start_report() const {
                     .source = source_.description,
                     .wall_time_ns = process.wall_time_ns,
                     .heap = census_.heap,
-                    .counts = census_.counts};
+                    .counts = census_.counts,
+                    .stacks_searched = stacks_searched_};
   return report;
 }
 
@@ -238,6 +262,26 @@ MapFigures MapSurvey::figures() const {
   if (census_.has_residency)
     figures.resident_bytes = resident;
   return figures;
+}
+
+MapsLook MapSurvey::all() const {
+  const SnapshotProcess &process = source_.process;
+  MapsLook look{
+      .source = source_.description,
+      .process = fmt::format("{} (pid {}), {}", process.exe, process.pid, process.facts.go_version),
+      .wall_time_ns = process.wall_time_ns,
+      .unsettled = census_.counts.unsettled_count};
+  for (const Types &types : type_sets_)
+    look.types.push_back(group_name(types));
+  for (std::size_t i = 0; i < census_.maps.size(); ++i)
+    if (const MapSample map = census_.maps[i]; map.evidence != MapEvidence::plausible)
+      look.maps.push_back({.address = map.address,
+                           .seed = map.seed,
+                           .type = map.types,
+                           .len = map.len,
+                           .bytes = map.bytes.total(),
+                           .reclaimable_bytes = judge_.reclaimable_bytes(map, types_of(map))});
+  return look;
 }
 
 Result<MapExplanation> MapSurvey::explain(ProcessAddress address, bool with_payload) {

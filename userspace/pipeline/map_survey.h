@@ -12,6 +12,7 @@
 #include "judge/fail_on.h"
 #include "judge/map_judge.h"
 #include "pipeline/map_source.h"
+#include "report/maps_diff.h"
 #include "report/maps_report.h"
 
 namespace mapscope {
@@ -42,12 +43,15 @@ public:
   MapFigures figures() const;
   // The map at that address. Errors: not_found, with the sentence to show; as take_apart().
   Result<MapExplanation> explain(ProcessAddress address, bool with_payload);
-  const Census &census() const { return census_; }
-  JudgedMap judged(const MapSample &map) const { return judge_.judge(map, types_of(map)); }
+  // All maps, to be compared with those of another look.
+  MapsLook all() const;
 
 private:
+  JudgedMap judged(const MapSample &map) const { return judge_.judge(map, types_of(map)); }
   using Types = std::vector<const MapTypeLayout *>;
 
+  // Adds maps whose header lies on a stack, where the release lets them be told.
+  Result<> look_at_stacks();
   std::span<const MapTypeLayout *const> types_of(const MapSample &map) const {
     return type_sets_[map.types];
   }
@@ -62,6 +66,7 @@ private:
   MapJudge judge_;
   CensusMemory memory_;
   Census census_;
+  bool stacks_searched_ = false;
   std::vector<Types> type_sets_; // census_.type_sets as what they name
 };
 
