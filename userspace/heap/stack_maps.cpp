@@ -1,2 +1,158 @@
-// Searches the live part of each stack for words that agree with each other as a header does.
+// Searches the live part of each stack for words that agree with each other as a header does, and
+// with what they point to.
 #include "heap/stack_maps.h"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <optional>
+#include <span>
+
+#include "heap/bulk_read.h"
+#include "heap/goroutine_stacks.h"
+#include "heap/headers.h"
+#include "heap/heap_layout.h"
+#include "heap/object_reader.h"
+#include "heap/span_table.h"
+#include "heap/stack_header.h"
+
+namespace mapscope {
+namespace {
+
+constexpr std::uint64_t kSmallLenMax = 8;
+
+class StackSearcher {
+public:
+  StackSearcher(AddressSpace &space, const HeapLayout &layout, const HeapRoot &root,
+                SpanTable &&spans)
+      : space_(space), layout_(layout), spans_(std::move(spans)),
+        finder_(space, layout, root, spans_), reader_(space, spans_) {
+    reader_.set_mode(ObjectReader::Mode::afresh);
+  }
+
+  // Every header among these words, which are those of `stack`.
+  Result<> search(const LiveStack &stack, std::span<const std::byte> words);
+  // Leaves out what a header of the heap points to, too: the words on the stack are a copy.
+  Result<> leave_out_copies();
+
+  std::vector<StackMap> take() &&;
+
+private:
+  // Whether the words there may be a header that points to something: cheap, for each word.
+  bool may_be_header(std::span<const std::byte> words) const;
+  // Whether the runtime has the object allocated. What a frame no longer uses points to is freed.
+  Result<bool> is_allocated(std::uint64_t address);
+
+  AddressSpace &space_;
+  HeapLayout layout_;
+  SpanTable spans_;
+  HeaderFinder finder_;
+  ObjectReader reader_;
+  std::map<std::uint64_t, StackMap> by_contents_;
+};
+
+bool StackSearcher::may_be_header(std::span<const std::byte> words) const {
+  const SwissLayout &at = layout_.swiss;
+  auto contents = load<std::uint64_t>(words, at.dir_ptr);
+  auto dir_len = load<std::uint64_t>(words, at.dir_len);
+  auto seed = load<std::uint64_t>(words, at.seed);
+  auto used = load<std::uint64_t>(words, at.used);
+  // A seed is 64 random bits: one of 130,000 is refused here that need not be, and no pointer is
+  // taken for one.
+  return contents != 0 && contents % 8 == 0 && contents >> 47 == 0 && seed >> 47 != 0 &&
+         (dir_len == 0 ? used <= kSmallLenMax : std::has_single_bit(dir_len));
+}
+
+Result<bool> StackSearcher::is_allocated(std::uint64_t address) {
+  auto object = spans_.find_object(address);
+  if (!object)
+    return false;
+  std::vector<std::byte> bytes(layout_.span.size);
+  TRY(read_exactly(space_, spans_.mspan(object->span), bytes));
+  auto span = SpanFields::parse(bytes, spans_.mspan(object->span), layout_.span);
+  if (!span.is_in_use() || object->slot >= span.nelems)
+    return false;
+  if (object->slot < span.freeindex)
+    return true;
+  auto bits = TRY(read_value<std::uint8_t>(space_, span.alloc_bits + object->slot / 8));
+  return (bits >> object->slot % 8 & 1) != 0;
+}
+
+Result<> StackSearcher::search(const LiveStack &stack, std::span<const std::byte> words) {
+  DecodeOptions options{.contents_bytes_max = 1 << 25, .requests_max = 1 << 23};
+  for (std::size_t at = 0; at + layout_.header_size <= words.size(); at += 8) {
+    auto here = words.subspan(at, layout_.header_size);
+    if (!may_be_header(here))
+      continue;
+    HeaderCandidate candidate{.address = stack.range.start.value + at};
+    std::ranges::copy(here, candidate.bytes.begin());
+    DecodedMap decoded = TRY(decode_on_stack(candidate, stack.range, layout_, reader_, options));
+    if (decoded.outcome != DecodeOutcome::map)
+      continue;
+    bool is_in_stack = stack.range.contains({decoded.contents});
+    if (!is_in_stack) {
+      auto allocated = is_allocated(decoded.contents);
+      if (!allocated && allocated.error().code() != Errc::not_found)
+        return std::unexpected(std::move(allocated).error());
+      if (!allocated || !*allocated)
+        continue;
+    }
+    by_contents_.try_emplace(decoded.contents, StackMap{decoded.sample, stack.goroutine});
+  }
+  return {};
+}
+
+Result<> StackSearcher::leave_out_copies() {
+  if (by_contents_.empty())
+    return {};
+  constexpr std::size_t kSpansAtOnce = 64;
+  std::vector<std::uint32_t> spans = spans_.spans_of(finder_.shape().span_class);
+  std::vector<HeaderCandidate> candidates;
+  for (std::span<const std::uint32_t> left = spans; !left.empty();) {
+    auto chunk = left.first(std::min(kSpansAtOnce, left.size()));
+    left = left.subspan(chunk.size());
+    TRY(finder_.find(chunk, candidates));
+    for (const HeaderCandidate &candidate : candidates)
+      by_contents_.erase(load<std::uint64_t>(candidate.bytes, layout_.swiss.dir_ptr));
+  }
+  return {};
+}
+
+std::vector<StackMap> StackSearcher::take() && {
+  std::vector<StackMap> maps;
+  for (const auto &[contents, map] : by_contents_)
+    maps.push_back(map);
+  std::ranges::sort(maps, {}, [](const StackMap &map) { return map.map.address; });
+  return maps;
+}
+
+} // namespace
+
+Result<StackMaps> find_stack_maps(AddressSpace &space, const HeapAnchors &anchors,
+                                  const BinaryFacts &facts, ProcessAddress all_goroutines,
+                                  const StackLimits &limits) {
+  HeapLayout layout = TRY(HeapLayout::from(facts));
+  if (layout.maps != MapImplementation::swiss)
+    return fail(Errc::unsupported, "maps on stacks are not visible up to Go 1.23");
+  HeapRoot root = TRY_WHILE(find_heap(space, anchors, layout), "finding the heap");
+  SpanTable spans = TRY_WHILE(SpanTable::read(space, root, layout), "reading the spans");
+  StackSearcher searcher(space, layout, root, std::move(spans));
+  GoroutineStacks stacks =
+      TRY(GoroutineStacks::open(space, facts, all_goroutines, limits.goroutines_max));
+
+  StackMaps found;
+  std::uint64_t bytes_left = limits.bytes_max, cut_count = 0;
+  for (unsigned round = 0; round < limits.rounds_max; ++round)
+    TRY(stacks.visit(limits.stack_bytes_max, bytes_left,
+                     [&](const LiveStack &stack, std::span<const std::byte> words) -> Result<> {
+                       bytes_left -= std::min<std::uint64_t>(bytes_left, words.size());
+                       ++(stack.is_cut ? cut_count : found.searched_count);
+                       return searcher.search(stack, words);
+                     }));
+  found.left_out_count = stacks.left_count() + cut_count;
+  TRY(searcher.leave_out_copies());
+  found.maps = std::move(searcher).take();
+  return found;
+}
+
+} // namespace mapscope
