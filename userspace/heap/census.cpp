@@ -33,6 +33,8 @@ public:
     // A census that fails half way leaves nothing; the next one then begins anew.
     if (remembers())
       remembered_ = std::exchange(*options_.memory, {});
+    if (remembered_.type_check != types_)
+      remembered_ = {}; // it speaks of other types, or of none
     std::vector<std::uint32_t> spans = spans_.spans_of(finder_.shape().span_class);
     std::size_t slots = kGoPageBytes / finder_.shape().slot_bytes;
     std::size_t at_once = std::max<std::size_t>(options_.maps_at_once / slots, 1);

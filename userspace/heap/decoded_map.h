@@ -39,7 +39,7 @@ struct DecodedMap {
   // The object that only one header may point to: directory, group or bucket array. 0: none.
   std::uint64_t contents = 0;
   DecodeOutcome outcome = DecodeOutcome::pending;
-  unsigned choice_count = 1; // of DecodeOptions::attempt that differ from each other
+  unsigned choice_count = 1;      // of DecodeOptions::attempt that differ from each other
   std::uint32_t bucket_bytes = 0; // classic: of the one that was taken
   // A map, whose type was refused by something that a change meanwhile would explain.
   bool is_doubtful = false;

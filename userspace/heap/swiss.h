@@ -50,8 +50,8 @@ private:
   TypeCheck *types_ = nullptr; // of the batch that is being decoded
   // Of the batch that is being decoded, by the index of the candidate; kept for its memory.
   std::vector<std::uint64_t> len_in_tables_;
-  std::vector<std::uint8_t> depth_;     // globalDepth
-  std::vector<std::uint16_t> capacity_; // of the table that was seen last; 0: none yet
+  std::vector<std::uint8_t> depth_;          // globalDepth
+  std::vector<std::uint16_t> capacity_;      // of the table that was seen last; 0: none yet
   std::vector<const RememberedMap *> known_; // whose header is what it was
   std::vector<ObjectRequest> directories_, tables_, groups_;
   std::vector<std::uint32_t> places_; // TablePlace of each of groups_

@@ -3,13 +3,17 @@
 #include "heap/census.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <set>
+#include <utility>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
+#include "heap/census_memory.h"
 #include "support/census_program.h"
 #include "unit/binary/built_programs.h"
 
@@ -176,6 +180,45 @@ TEST_P(CensusTest, HeadersAloneTellTheLengths) {
   EXPECT_EQ(found.size(), program.maps.size());
   for (const auto &[address, map] : found)
     EXPECT_EQ(map.len, program.maps[address].len);
+}
+
+using TypedMap = std::pair<MapSample, std::vector<std::uint32_t>>;
+
+// With the types themselves, since the numbers of sets are each census's own.
+std::map<std::uint64_t, TypedMap> all_maps(const Census &census) {
+  std::map<std::uint64_t, TypedMap> found;
+  for (std::size_t i = 0; i < census.maps.size(); ++i) {
+    MapSample map = census.maps[i];
+    auto types = census.type_sets.at(std::exchange(map.types, kUnknownTypes));
+    found[map.address.value] = {map, types};
+  }
+  return found;
+}
+
+// What a census takes over from the one before has to be what it would have read, whatever changed
+// in between.
+TEST_P(CensusTest, SaysTheSameWithAMemoryAsWithout) {
+  CensusProgram program(this->program(), {"-n", "5000", "-noise", "100", "-mutate", "2"});
+  ASSERT_TRUE(program.is_ready());
+  CensusMemory memory;
+  for (int round = 0; round < 3; ++round) {
+    // Maps change in the course of the first, and between this and those of a stopped program.
+    auto running =
+        take_census(program.memory(), program.anchors, program.facts, {.memory = &memory});
+    ASSERT_TRUE(running) << running.error().message();
+    EXPECT_GT(memory.size(), program.maps.size() / 2);
+    ASSERT_EQ(::kill(program.pid(), SIGSTOP), 0);
+    ASSERT_EQ(::waitpid(program.pid(), nullptr, WUNTRACED), program.pid()); // all its threads have
+    auto with_memory =
+        take_census(program.memory(), program.anchors, program.facts, {.memory = &memory});
+    auto without = take_census(program.memory(), program.anchors, program.facts);
+    ::kill(program.pid(), SIGCONT);
+    ASSERT_TRUE(with_memory && without);
+    auto remembered = all_maps(*with_memory), fresh = all_maps(*without);
+    EXPECT_EQ(remembered.size(), fresh.size());
+    for (const auto &[address, map] : fresh)
+      ASSERT_EQ(remembered[address], map) << std::hex << address << " in round " << round;
+  }
 }
 
 // Every candidate is told of.
