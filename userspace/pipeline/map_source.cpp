@@ -68,7 +68,8 @@ Result<MapSource> open_snapshot(const std::string &path) {
   MapSource source;
   source.process = snapshot->process();
   source.memory = std::move(snapshot);
-  source.description = fmt::format("snapshot {}", path);
+  // Without its path: the answer is the same wherever the file lies.
+  source.description = fmt::format("snapshot of process {}", source.process.pid);
   return source;
 }
 

@@ -16,7 +16,7 @@ namespace mapscope {
 struct MapSource {
   std::unique_ptr<AddressSpace> memory;
   SnapshotProcess process;
-  std::string description; // "process 4711", "core file core.4711"
+  std::string description; // "process 4711", "snapshot of process 4711"
   bool is_live = false;
 };
 
