@@ -68,20 +68,19 @@ private:
   Result<> take(const ObjectRequest &request, std::span<const std::byte> bytes);
   // The first piece of the array of buckets, which has to tell how large these are.
   Result<> take_first(std::uint32_t index, std::span<const std::byte> bytes);
-  // Of the sizes that fit, the one that `wanted` others are smaller than.
+  // The sizes that the buckets of a map may have, into choices_.
   struct SizeChoice {
-    std::uint32_t bucket_bytes = 0; // 0: there are not so many
-    unsigned fitting_count = 0;
+    std::uint32_t bucket_bytes = 0;
     BucketTotals totals;
   };
-  Result<SizeChoice> choose_size(const ClassicMap &map, std::span<const std::byte> bytes,
-                                 unsigned wanted);
+  Result<> find_sizes(const ClassicMap &map, std::span<const std::byte> bytes);
   Result<bool> has_overflow_buckets(const ClassicMap &map, std::span<const std::byte> bytes,
                                     std::uint32_t bucket_bytes);
   static void note_remains(ClassicMap &map, std::span<const std::byte> buckets,
                            std::span<const std::byte> array);
   // What these buckets say of the type of their map.
-  Result<> take_types(const ObjectRequest &request, std::span<const std::byte> bytes);
+  Result<> take_types(std::uint32_t index, Part part, std::uint64_t address,
+                      std::span<const std::byte> bytes);
   Result<> start_old_and_extra(std::uint32_t index);
   Result<> take_buckets(std::uint32_t index, std::span<const std::byte> bytes, Part part);
   Result<> follow(std::uint32_t index, std::uint64_t overflow, Part part);
@@ -108,7 +107,8 @@ private:
   DecodeOptions options_;
   std::vector<ClassicMap> maps_;
   std::vector<ObjectRequest> next_;
-  std::vector<std::uint32_t> fitting_sizes_; // of buckets, of the map that is looked at
+  std::vector<SizeChoice> choices_; // of the map that is looked at; their sizes again:
+  std::vector<std::uint32_t> fitting_sizes_;
 };
 
 bool ClassicBatch::parse_header(const HeaderCandidate &candidate, ClassicMap &map) const {
@@ -236,8 +236,7 @@ Result<> ClassicBatch::take(const ObjectRequest &request, std::span<const std::b
     std::uint64_t header_bytes = map.buckets.address - request.address;
     if (header_bytes != 0)
       map.type_word = load<std::uint64_t>(bytes, 0);
-    TRY(take_first(request.map, bytes.subspan(header_bytes)));
-    return take_types(request, bytes.subspan(header_bytes));
+    return take_first(request.map, bytes.subspan(header_bytes));
   }
   case Part::extra:
     return take_extra(request.map, bytes);
@@ -245,7 +244,7 @@ Result<> ClassicBatch::take(const ObjectRequest &request, std::span<const std::b
     return take_overflow_list(request.map, bytes);
   default:
     TRY(take_buckets(request.map, bytes, part));
-    return take_types(request, bytes);
+    return take_types(request.map, part, request.address, bytes);
   }
 }
 
@@ -268,42 +267,41 @@ Result<bool> ClassicBatch::has_overflow_buckets(const ClassicMap &map,
   return true;
 }
 
-Result<ClassicBatch::SizeChoice> ClassicBatch::choose_size(const ClassicMap &map,
-                                                           std::span<const std::byte> bytes,
-                                                           unsigned wanted) {
+Result<> ClassicBatch::find_sizes(const ClassicMap &map, std::span<const std::byte> bytes) {
   BucketExpectation expected{
       .overflow_max = map.overflow_count_max(),
       .live_max = map.result.sample.len,
       .has_all = map.old.address == 0,
   };
-  SizeChoice choice;
+  choices_.clear();
   fitting_sizes_.clear();
   auto sizes = possible_group_sizes(map.buckets.object, wanted_buckets(map.b));
   for (std::uint32_t size = sizes.first; size <= sizes.last; size += 8) {
     auto totals = read_as_buckets(bytes, size, map.buckets.bucket_count, expected);
     if (!totals || (totals->overflow_count != 0 && !TRY(has_overflow_buckets(map, bytes, size))))
       continue;
+    choices_.push_back({size, *totals});
     fitting_sizes_.push_back(size);
-    if (choice.fitting_count++ == wanted) {
-      choice.bucket_bytes = size;
-      choice.totals = *totals;
-    }
   }
-  return choice;
+  return {};
 }
 
 Result<> ClassicBatch::take_first(std::uint32_t index, std::span<const std::byte> bytes) {
   ClassicMap &map = maps_[index];
-  SizeChoice choice = TRY(choose_size(map, bytes, options_.attempt));
-  if (choice.fitting_count != 0 && choice.bucket_bytes == 0)
-    choice = TRY(choose_size(map, bytes, options_.attempt % choice.fitting_count));
-  if (choice.bucket_bytes == 0) {
+  TRY(find_sizes(map, bytes));
+  if (choices_.empty()) {
     map.result.contradict();
     return {};
   }
+  TRY(take_types(index, Part::first, map.buckets.address, bytes));
+  if (TypeCheck *types = options_.types; types != nullptr && choices_.size() > 1)
+    std::ranges::stable_partition(choices_, [&](const SizeChoice &choice) {
+      return types->may_have_groups_of(index, choice.bucket_bytes);
+    });
+  const SizeChoice choice = choices_[options_.attempt % choices_.size()];
   map.bucket_bytes = choice.bucket_bytes;
-  map.result.choice_count = choice.fitting_count;
-  if (choice.fitting_count == 1)
+  map.result.choice_count = static_cast<unsigned>(choices_.size());
+  if (choices_.size() == 1)
     map.result.sample.group_bytes = map.bucket_bytes;
   map.buckets = map.buckets.with_spare(map.b, map.bucket_bytes);
   std::uint64_t here = choice.totals.bucket_count;
@@ -331,9 +329,9 @@ void ClassicBatch::note_remains(ClassicMap &map, std::span<const std::byte> buck
     sample.evidence = MapEvidence::plausible;
 }
 
-Result<> ClassicBatch::take_types(const ObjectRequest &request, std::span<const std::byte> bytes) {
-  ClassicMap &map = maps_[request.map];
-  auto part = static_cast<Part>(request.tag);
+Result<> ClassicBatch::take_types(std::uint32_t index, Part part, std::uint64_t address,
+                                  std::span<const std::byte> bytes) {
+  ClassicMap &map = maps_[index];
   if (options_.types == nullptr || !map.is_pending() || part == Part::dead_overflow)
     return {};
   EntryCells cells{.array = map.buckets.object,
@@ -344,7 +342,7 @@ Result<> ClassicBatch::take_types(const ObjectRequest &request, std::span<const 
                    .is_classic = true};
   if (part == Part::overflow || part == Part::old_overflow) {
     cells.held_count = 1;
-    return options_.types->take(request.map, cells, reader_);
+    return options_.types->take(index, cells, reader_);
   }
   const BucketArray &array = part == Part::old_buckets ? map.old : map.buckets;
   cells.array = array.object;
@@ -353,14 +351,14 @@ Result<> ClassicBatch::take_types(const ObjectRequest &request, std::span<const 
   if (part == Part::first) {
     cells.group_sizes = fitting_sizes_;
   } else {
-    cells.first_group = (request.address - array.address) / map.bucket_bytes;
+    cells.first_group = (address - array.address) / map.bucket_bytes;
     cells.held_count -= cells.first_group;
     cells.group_sizes = {&map.bucket_bytes, 1};
   }
   if (part == Part::old_buckets)
     cells.group_count =
         wanted_buckets(static_cast<std::uint8_t>(std::countr_zero(array.bucket_count)));
-  return options_.types->take(request.map, cells, reader_);
+  return options_.types->take(index, cells, reader_);
 }
 
 Result<> ClassicBatch::start_old_and_extra(std::uint32_t index) {

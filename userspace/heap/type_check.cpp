@@ -97,6 +97,13 @@ Result<> TypeCheck::take(std::uint32_t map, const EntryCells &cells, ObjectReade
   return count_pointees(state, cells, reader);
 }
 
+bool TypeCheck::may_have_groups_of(std::uint32_t map, std::uint32_t group_bytes) {
+  return std::ranges::any_of(index_.rules_of(states_[map].set), [&](std::uint32_t number) {
+    const TypeCheckRule &rule = index_.rule(number);
+    return rule.kind == CheckKind::group_bytes && rule.places.group_bytes == group_bytes;
+  });
+}
+
 void TypeCheck::begin(MapState &state, const EntryCells &cells) {
   state.is_started = true;
   state.fitting = state.set = index_.fitting(index_.all(), cells.array, cells.group_count);

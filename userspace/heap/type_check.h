@@ -48,6 +48,8 @@ public:
   void take_bitmap(const ObjectRequest &request, std::span<const std::byte> bytes);
   // The first cells of a map that are not empty tell its type; pointees are counted in all.
   Result<> take(std::uint32_t map, const EntryCells &cells, ObjectReader &reader);
+  // Whether a type with groups of that size is left.
+  bool may_have_groups_of(std::uint32_t map, std::uint32_t group_bytes);
   // Reads what is left to read, and says of each map that is pending what is known of its type.
   Result<> finish(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
                   std::span<DecodedMap> maps);
