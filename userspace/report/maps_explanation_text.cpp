@@ -91,8 +91,10 @@ void Explanation::head() {
           "\n";
   row("process", process_text(report_));
   std::string time = time_text(report_.wall_time_ns);
-  row("read", fmt::format("{}{}{}", report_.source == "process" ? "" : printable(report_.source),
-                          report_.source == "process" || time.empty() ? "" : ", ", time));
+  if (is_live(report_))
+    row("read at", time);
+  else
+    row("from", printable(report_.source) + (time.empty() ? "" : ", read at " + time));
   row("len",
       fmt::format("{} in {} ({} full)",
                   sample_.len == 1 ? "1 entry" : format_count(sample_.len) + " entries",

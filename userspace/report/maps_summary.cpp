@@ -92,6 +92,10 @@ void append_labelled(std::string_view label, std::string_view text, bool colour,
   out += wrapped(text, std::max(kLabelWidth, label.size()), kLabelWidth) + "\n";
 }
 
+bool is_live(const MapsReport &report) {
+  return report.source.empty() || report.source.starts_with("process");
+}
+
 std::string process_text(const MapsReport &report) {
   std::string text = report.exe.empty() ? "process" : printable(report.exe);
   if (report.pid != 0)
@@ -128,10 +132,10 @@ void append_summary(const MapsReport &report, bool colour, std::string &out) {
   };
   out += coloured(wrapped(process_text(report), 0, kLabelWidth), Colour::bold, colour) + "\n";
   std::string time = time_text(report.wall_time_ns);
-  if (report.source != "process" && !report.source.empty())
-    row("from", printable(report.source) + (time.empty() ? "" : ", read at " + time));
-  else
+  if (is_live(report))
     row("read at", time);
+  else
+    row("from", printable(report.source) + (time.empty() ? "" : ", read at " + time));
   row("heap", heap_text(report.heap));
   row("gc", collector_text(report.heap));
   row("maps",

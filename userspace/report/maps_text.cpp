@@ -22,7 +22,7 @@ namespace mapscope {
 namespace {
 
 constexpr std::size_t kLineWidth = 80;
-constexpr std::size_t kFillWidth = 8;
+constexpr std::size_t kFillWidth = 8, kFillWidthOfGroup = 6;
 constexpr std::size_t kSizeClassesShown = 5;
 
 struct Table {
@@ -33,8 +33,8 @@ struct Table {
   void head(const std::string &line) { out += coloured(line, Colour::dim, colour) + "\n"; }
 
   // Low fill is what people look for.
-  std::string fill(std::uint64_t part, std::uint64_t whole) const {
-    std::string bar = bar_text(part, whole, kFillWidth, unicode);
+  std::string fill(std::uint64_t part, std::uint64_t whole, std::size_t width) const {
+    std::string bar = bar_text(part, whole, width, unicode);
     Colour shade = part * 4 < whole   ? Colour::red
                    : part * 2 < whole ? Colour::yellow
                                       : Colour::green;
@@ -56,7 +56,7 @@ struct Table {
                    optional_bytes(map.reclaimable_bytes), format_bytes(sample.bytes.total()),
                    resident(sample.resident_bytes),
                    format_count(sample.len) + "/" + format_count(sample.slots),
-                   fill(sample.len, sample.slots), cause.empty() ? "" : "  ",
+                   fill(sample.len, sample.slots, kFillWidth), cause.empty() ? "" : "  ",
                    coloured(cause, Colour::yellow, colour && !cause.empty()));
     std::string where =
         fmt::format("  {:#x}{}", sample.address.value, sample.is_on_stack ? " (stack)" : "");
@@ -76,11 +76,11 @@ struct Table {
     if (totals.reclaimable_unknown != 0 && totals.reclaimable_unknown != totals.maps)
       reclaimable += "+";
     std::string front =
-        fmt::format("{:>11} {:>8} {:>8} {:>9} {:>12} ", reclaimable, format_bytes(totals.bytes),
+        fmt::format("{:>11} {:>8} {:>8} {:>8} {:>11} ", reclaimable, format_bytes(totals.bytes),
                     optional_bytes(totals.resident_bytes), format_count(totals.maps),
                     format_count(totals.entries));
-    std::size_t columns = front.size() + 4 + 1 + kFillWidth + 1;
-    out += front + fill(totals.entries, totals.slots);
+    std::size_t columns = front.size() + 4 + 1 + kFillWidthOfGroup + 1;
+    out += front + fill(totals.entries, totals.slots, kFillWidthOfGroup);
     std::string type = group.type.empty() ? "unknown" : printable(group.type);
     std::size_t room = columns < kLineWidth ? kLineWidth - columns : 0;
     if (type.size() > room) { // a line of its own, under the numbers
@@ -99,7 +99,7 @@ void append_maps(const MapsReport &report, bool colour, bool unicode, std::strin
     return;
   out += '\n';
   if (!report.groups.empty()) {
-    table.head(fmt::format("{:>11} {:>8} {:>8} {:>9} {:>12} {:>4} {:<8} {}", "RECLAIMABLE", "BYTES",
+    table.head(fmt::format("{:>11} {:>8} {:>8} {:>8} {:>11} {:>4} {:<6} {}", "RECLAIMABLE", "BYTES",
                            "RESIDENT", "MAPS", "ENTRIES", "FILL", "", "TYPE"));
     for (const MapGroup &group : report.groups)
       table.row(group);

@@ -171,16 +171,20 @@ std::string cut_to(std::string_view text, std::size_t width) {
 
 namespace {
 
-// Where the line may break next: a short assignment stays in one piece.
+// Where the line may break next: a short assignment or call stays in one piece.
 std::size_t end_of_word(std::string_view text) {
+  constexpr std::size_t kPieceMax = 40;
   std::size_t end = text.find(' ');
   while (end != text.npos) {
-    std::string_view rest = text.substr(end + 1);
-    bool glued = rest.starts_with("= ") || rest.starts_with(":= ") ||
-                 text.substr(0, end).ends_with(" =") || text.substr(0, end).ends_with(" :=");
-    if (!glued)
+    std::string_view piece = text.substr(0, end), rest = text.substr(end + 1);
+    bool is_assignment = rest.starts_with("= ") || rest.starts_with(":= ") ||
+                         piece.ends_with(" =") || piece.ends_with(" :=");
+    bool is_call =
+        !piece.starts_with('(') && std::ranges::count(piece, '(') > std::ranges::count(piece, ')');
+    std::size_t next = text.find(' ', end + 1);
+    if ((!is_assignment && !is_call) || std::min(next, text.size()) > kPieceMax)
       break;
-    end = text.find(' ', end + 1);
+    end = next;
   }
   return end;
 }

@@ -70,7 +70,7 @@ inline MapsReport maps_report() {
   report.exe = "/srv/app";
   report.go_version = "go1.26.8";
   report.implementation = MapImplementation::swiss;
-  report.source = "process";
+  report.source = "process 4711";
   report.wall_time_ns = 1'795'285'510'000'000'000;
   report.heap = {.live_bytes = 4 << 20,
                  .allocated_bytes = 5 << 20,

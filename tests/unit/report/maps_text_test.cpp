@@ -78,11 +78,11 @@ TEST(MapsTextTest, GroupsByType) {
   std::string text = maps_text(report, false);
   expect_fits(text);
   EXPECT_NE(text.find(R"(
-RECLAIMABLE    BYTES RESIDENT      MAPS      ENTRIES FILL          TYPE
-  2.25 MiB+ 2.26 MiB 1.91 MiB         3           17  <1% #....... map[int]int
-  2.25 MiB+ 2.26 MiB 1.91 MiB         3           17  <1% #.......
+RECLAIMABLE    BYTES RESIDENT     MAPS     ENTRIES FILL        TYPE
+  2.25 MiB+ 2.26 MiB 1.91 MiB        3          17  <1% #..... map[int]int
+  2.25 MiB+ 2.26 MiB 1.91 MiB        3          17  <1% #.....
   map[string]*labels.Labels
-  2.25 MiB+ 2.26 MiB 1.91 MiB         3           17  <1% #....... unknown
+  2.25 MiB+ 2.26 MiB 1.91 MiB        3          17  <1% #..... unknown
 )"),
             std::string::npos)
       << text;
@@ -206,6 +206,8 @@ TEST(MapsWordsTest, SharesAreNeitherRoundedToNothingNorToAll) {
 TEST(MapsWordsTest, LongTextIsWrappedAtBlanksAndCut) {
   EXPECT_EQ(wrapped("one two three", 0, 2, 8), "one two\n  three");
   EXPECT_EQ(wrapped("at the end m = m2 frees", 0, 0, 16), "at the end\nm = m2 frees");
+  EXPECT_EQ(wrapped("then maps.Copy(m2, m); it is done", 0, 0, 20),
+            "then\nmaps.Copy(m2, m); it\nis done");
   EXPECT_EQ(wrapped("unbreakable", 0, 2, 4), "unbreakable");
   EXPECT_EQ(wrapped("", 0, 2, 4), "");
   EXPECT_EQ(cut_to("map[string]int", 10), "map[str...");
