@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/process_files.h"
+#include "memory/access.h"
 #include "memory/mappings.h"
 #include "memory/residency.h"
 
@@ -33,7 +34,8 @@ Result<std::size_t> read_some(pid_t pid, std::span<MemoryRead> reads) {
   }
   const ssize_t got = ::process_vm_readv(pid, ours.data(), count, theirs.data(), count, 0);
   if (got < 0 && errno != EFAULT)
-    return std::unexpected(Error::from_errno(fmt::format("reading the memory of process {}", pid)));
+    return std::unexpected(
+        access_error(Error::from_errno("process_vm_readv"), pid, Access::memory));
   auto left = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
   for (std::size_t i = 0; i < count; ++i) {
     reads[i].is_read = left >= reads[i].into.size();
@@ -81,20 +83,27 @@ Result<> LiveProcess::read(std::span<MemoryRead> reads) {
 }
 
 Result<std::vector<Mapping>> LiveProcess::mappings() {
-  const auto text = TRY(read_process_file(static_cast<pid_t>(process_.pid), "maps", kMapsBytesMax));
+  const auto pid = static_cast<pid_t>(process_.pid);
+  auto text = read_process_file(pid, "maps", kMapsBytesMax);
+  if (!text)
+    return std::unexpected(access_error(std::move(text).error(), pid, Access::memory));
   TRY(check_identity());
-  return parse_mappings(text);
+  return parse_mappings(*text);
 }
 
 // Opened for each call: an open page map stays that of the image before an exec.
 Result<std::vector<PageRun>> LiveProcess::resident_pages(std::span<const ProcessRange> ranges) {
   const std::string path = fmt::format("/proc/{}/pagemap", process_.pid);
   const Fd pagemap{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  const auto pid = static_cast<pid_t>(process_.pid);
   if (!pagemap && errno == ENOENT)
-    return fail(Errc::gone, "there is no process {}", process_.pid);
+    return fail(Errc::gone, "there is no process {}", pid);
   if (!pagemap)
-    return std::unexpected(Error::from_errno(fmt::format("opening {}", path)));
-  auto runs = TRY_WHILE(read_residency(pagemap, ranges), "{}", path);
+    return std::unexpected(
+        access_error(Error::from_errno(fmt::format("opening {}", path)), pid, Access::page_map));
+  auto runs = read_residency(pagemap, ranges);
+  if (!runs)
+    return std::unexpected(access_error(std::move(runs).error(), pid, Access::page_map));
   TRY(check_identity());
   return runs;
 }

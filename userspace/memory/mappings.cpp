@@ -77,4 +77,14 @@ Result<std::vector<Mapping>> parse_mappings(std::string_view text) {
   return mappings;
 }
 
+Result<LoadBias> load_bias_of(std::span<const Mapping> mappings, std::string_view exe,
+                              const BinaryFacts &facts) {
+  for (const Mapping &mapping : mappings) {
+    const std::uint64_t distance = facts.entry_offset.value - mapping.file_offset;
+    if (mapping.name == exe && mapping.is_executable && distance < mapping.size_bytes)
+      return LoadBias{mapping.start.value + distance - facts.entry.value};
+  }
+  return fail(Errc::not_found, "no mapping of {} has its entry point", exe);
+}
+
 } // namespace mapscope

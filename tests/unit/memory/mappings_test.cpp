@@ -44,5 +44,19 @@ TEST(MappingsTest, RefusesEveryCutOfALine) {
   EXPECT_FALSE(parse_mappings("452000-400000 r-xp 00001000 08:02 173521 \n"));
 }
 
+TEST(MappingsTest, TellWhereAnExecutableWasLoaded) {
+  const auto mappings = parse_mappings("55c301d47000-55c301dcc000 r--p 00000000 fe:00 7 /srv/a b\n"
+                                       "55c301dcc000-55c301e15000 r-xp 00085000 fe:00 7 /srv/a b\n"
+                                       "55c301e15000-55c301e16000 r-xp 00085000 fe:00 8 /srv/c\n")
+                            .value();
+  BinaryFacts facts;
+  facts.entry = {0x86040}; // one page further in memory than in the file
+  facts.entry_offset = {0x85040};
+  EXPECT_EQ(load_bias_of(mappings, "/srv/a b", facts)->value, 0x55c301dcc000u - 0x86000);
+  EXPECT_EQ(load_bias_of(mappings, "/srv/d", facts).error().code(), Errc::not_found);
+  facts.entry_offset = {0xce000};
+  EXPECT_FALSE(load_bias_of(mappings, "/srv/a b", facts));
+}
+
 } // namespace
 } // namespace mapscope
