@@ -8,6 +8,7 @@
 #include "binary/confined_parser.h"
 #include "memory/core_file.h"
 #include "memory/live_process.h"
+#include "memory/mappings.h"
 
 namespace mapscope {
 namespace {
@@ -26,16 +27,26 @@ Result<Fd> duplicate(const Fd &file) {
   return copy;
 }
 
+// The auxiliary vector says it best, but is a file of the user's own: CAP_SYS_PTRACE alone does not
+// open that of another user.
+Result<LoadBias> load_bias_in(LiveProcess &process, pid_t pid, const SnapshotProcess &known) {
+  auto bias = process_load_bias(pid, known.facts.entry);
+  if (bias || bias.error().code() != Errc::denied)
+    return bias;
+  return load_bias_of(TRY(process.mappings()), known.exe, known.facts);
+}
+
 } // namespace
 
 Result<MapSource> open_process(pid_t pid) {
   ProcessInfo info = TRY(find_process(pid));
   MapSource source;
   source.process.facts = TRY(ConfinedBinary::open(std::move(info.executable), info.exe))->facts();
-  source.process.load_bias = TRY(process_load_bias(pid, source.process.facts.entry));
-  source.memory = TRY(LiveProcess::open(info.key));
   source.process.pid = info.key.pid;
   source.process.exe = info.exe;
+  std::unique_ptr<LiveProcess> memory = TRY(LiveProcess::open(info.key));
+  source.process.load_bias = TRY(load_bias_in(*memory, pid, source.process));
+  source.memory = std::move(memory);
   source.process.wall_time_ns = now_ns(CLOCK_REALTIME);
   source.description = fmt::format("process {}", pid);
   source.is_live = true;
@@ -55,7 +66,7 @@ Result<MapSource> open_core_file(const std::string &path, const std::string &exe
     return fail(Errc::unsupported, "{} does not say where its program was loaded (no AT_ENTRY)",
                 path);
   source.process.load_bias = {core->entry().value - source.process.facts.entry.value};
-  core->set_executable(std::move(file));
+  TRY(core->set_executable(std::move(file)));
   source.process.pid = static_cast<std::uint32_t>(core->pid());
   source.process.exe = executable;
   source.memory = std::move(core);
