@@ -6,6 +6,7 @@
 #include "base/address.h"
 #include "binary/go_binary.h"
 #include "flow/map_type.h"
+#include "go/type_descriptor.h"
 
 namespace mapscope {
 
@@ -22,14 +23,11 @@ public:
   std::optional<MapType> read(ElfAddress descriptor) const;
 
 private:
-  // Where the implementations differ; none: the binary has no maps.
-  struct Shape;
-
   Result<MapType> try_read(ElfAddress descriptor) const;
   Result<std::string> read_name(std::int32_t offset, bool has_extra_star) const;
 
   const GoBinary &binary_;
-  const Shape *shape_;
+  std::optional<MapTypeShape> shape_; // none: the binary has no maps
 };
 
 } // namespace mapscope
