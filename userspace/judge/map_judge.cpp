@@ -34,10 +34,11 @@ std::string common_name(MapTypes candidates) {
 void name_types(MapTypes candidates, JudgedMap &judged) {
   judged.candidate_count = candidates.size();
   judged.type = common_name(candidates);
-  judged.certainty = candidates.empty()       ? TypeCertainty::unknown
-                     : candidates.size() == 1 ? TypeCertainty::exact
-                                              : TypeCertainty::candidate;
-  if (candidates.size() < 2)
+  const bool is_exact = candidates.size() == 1 && !candidates.front()->is_shape;
+  judged.certainty = candidates.empty() ? TypeCertainty::unknown
+                     : is_exact         ? TypeCertainty::exact
+                                        : TypeCertainty::candidate;
+  if (is_exact)
     return;
   for (const MapTypeLayout *type : candidates) {
     if (judged.candidates.size() == kCandidatesNamed)

@@ -16,6 +16,8 @@ namespace {
 constexpr std::uint64_t kTableBytes = 32;   // internal/runtime/maps.table
 constexpr std::uint64_t kPointersBytes = 8; // of one, in lists of overflow buckets
 constexpr std::uint64_t kSliceBytes = 24;
+constexpr unsigned kKnownBits = 11; // 32 KiB: stays in the processor's caches
+constexpr std::size_t kKnownCount = std::size_t{1} << kKnownBits;
 constexpr std::size_t kStepsOfLoad = 32; // of one entry a bucket
 constexpr std::size_t kLoadMax = 8;      // above every load factor
 
@@ -63,10 +65,11 @@ std::uint64_t rounded(double count) { return static_cast<std::uint64_t>(std::llr
 
 MapRebuild::MapRebuild(const BinaryFacts &facts)
     : rules_(facts), is_classic_(facts.map_implementation == MapImplementation::classic),
-      has_malloc_headers_(facts.version >= GoVersion{1, 22}) {}
+      has_malloc_headers_(facts.version >= GoVersion{1, 22}),
+      header_bytes_(rules_.creation(0, true)->allocation.fixed_bytes), known_(kKnownCount) {}
 
-std::optional<MapRebuild::Plan> MapRebuild::plan(std::uint64_t len, bool header_is_on_heap) const {
-  auto created = rules_.creation(len, header_is_on_heap);
+std::optional<MapRebuild::Plan> MapRebuild::plan(std::uint64_t len) const {
+  auto created = rules_.creation(len, false);
   if (!created)
     return std::nullopt;
   Plan plan{.map = *created};
@@ -85,17 +88,21 @@ std::optional<MapRebuild::Plan> MapRebuild::plan(std::uint64_t len, bool header_
 }
 
 std::optional<std::uint64_t> MapRebuild::slots(std::uint64_t len) const {
-  auto made = plan(len, false);
+  auto made = plan(len);
   return made ? std::optional{made->map.slots} : std::nullopt;
 }
 
 double MapRebuild::expected_growths(std::uint64_t len) const {
-  auto made = plan(len, false);
+  auto made = plan(len);
   return made ? made->growths : 0;
 }
 
-std::optional<std::uint64_t> MapRebuild::bytes(const Plan &plan, std::uint64_t group_bytes,
-                                               bool has_pointers) const {
+std::optional<std::uint64_t> MapRebuild::work_out(std::uint64_t len, std::uint64_t group_bytes,
+                                                  bool has_pointers) const {
+  const auto made_for_len = plan(len);
+  if (!made_for_len)
+    return std::nullopt;
+  const Plan &plan = *made_for_len;
   MapType type;
   type.group_bytes = group_bytes;
   type.group_has_pointers = has_pointers;
@@ -126,41 +133,54 @@ std::optional<std::uint64_t> MapRebuild::bytes(const Plan &plan, std::uint64_t g
   return bytes;
 }
 
+std::uint64_t MapRebuild::contents_bytes(std::uint64_t len, std::uint64_t group_bytes,
+                                         bool has_pointers) const {
+  constexpr std::uint64_t kRandom = 0x9e3779b97f4a7c15; // Knuth's multiplicative hash
+  // In one table, all lengths that ask for the same slots cost the same.
+  std::uint64_t like = len;
+  if (len <= kSlotsOfGroup)
+    like = kSlotsOfGroup;
+  else if (!is_classic_ && len <= kTableSlotsMax / 8 * 7)
+    like = std::bit_ceil(len * 8 / 7) / 8 * 7;
+  std::uint64_t question = like << 16 | group_bytes << 1 | (has_pointers ? 1 : 0);
+  Known &known = known_[question * kRandom >> (64 - kKnownBits)];
+  if (known.question == question)
+    return known.bytes;
+  std::uint64_t bytes = work_out(len, group_bytes, has_pointers).value_or(kNotKnown);
+  if (like < std::uint64_t{1} << 48 && group_bytes < std::uint64_t{1} << 15) // else parts overlap
+    known = {.question = question, .bytes = bytes};
+  return bytes;
+}
+
 std::optional<std::uint64_t> MapRebuild::bytes(const MapSample &map, MapTypes candidates) const {
-  auto made = plan(map.len, !map.is_on_stack);
-  if (!made)
-    return std::nullopt;
-  const std::uint64_t indirect = map.bytes.indirect;
+  const std::uint64_t rest = map.bytes.indirect + (map.is_on_stack ? 0 : header_bytes_);
   bool group_is_on_stack = map.is_on_stack && map.bytes.cells == 0 && map.bytes.control == 0;
   if (map.len == 0 || (map.len <= kSlotsOfGroup && group_is_on_stack))
-    return made->map.allocation.fixed_bytes + indirect;
+    return rest;
 
-  std::optional<std::uint64_t> answer;
+  std::uint64_t answer = kNotKnown;
   auto agrees = [&](std::uint64_t group_bytes, bool has_pointers) {
-    auto bytes_then = bytes(*made, group_bytes, has_pointers);
-    bool is_same = bytes_then && (!answer || *answer == *bytes_then);
-    answer = is_same ? bytes_then : std::nullopt;
+    std::uint64_t bytes = contents_bytes(map.len, group_bytes, has_pointers);
+    bool is_same = bytes != kNotKnown && (answer == kNotKnown || answer == bytes);
+    answer = is_same ? bytes : kNotKnown;
     return is_same;
   };
-  if (map.group_bytes != 0) {
-    // Most sizes cost the same with pointers and without.
-    if (agrees(map.group_bytes, true) && agrees(map.group_bytes, false))
-      return *answer + indirect;
-    answer.reset();
-  }
-  std::uint64_t last_bytes = 0;
-  bool last_has_pointers = false;
-  for (const MapTypeLayout *type : candidates) {
-    std::uint64_t group_bytes = map.group_bytes != 0 ? map.group_bytes : type->type.group_bytes;
-    bool has_pointers = type->type.group_has_pointers;
-    if (answer && group_bytes == last_bytes && has_pointers == last_has_pointers)
-      continue;
-    if (!agrees(group_bytes, has_pointers))
+  if (candidates.empty()) { // most sizes cost the same with pointers and without
+    if (map.group_bytes == 0 || !agrees(map.group_bytes, true) || !agrees(map.group_bytes, false))
       return std::nullopt;
-    last_bytes = group_bytes;
-    last_has_pointers = has_pointers;
+    return answer + rest;
   }
-  return answer ? std::optional{*answer + indirect} : std::nullopt;
+  const MapTypeLayout *last = nullptr;
+  for (const MapTypeLayout *type : candidates) {
+    if (last != nullptr && last->type.group_bytes == type->type.group_bytes &&
+        last->type.group_has_pointers == type->type.group_has_pointers)
+      continue;
+    if (!agrees(map.group_bytes != 0 ? map.group_bytes : type->type.group_bytes,
+                type->type.group_has_pointers))
+      return std::nullopt;
+    last = type;
+  }
+  return answer + rest;
 }
 
 } // namespace mapscope

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "go/map_rules.h"
 #include "judge/map_bytes_by_cause.h"
 
 namespace mapscope {
 
+// Keeps what it has worked out, since a census asks a million times about few sizes; so one object
+// is not for several threads at once.
 class MapRebuild {
 public:
   explicit MapRebuild(const BinaryFacts &facts);
@@ -32,13 +35,25 @@ private:
     double growths = 0;
   };
 
-  std::optional<Plan> plan(std::uint64_t len, bool header_is_on_heap) const;
-  std::optional<std::uint64_t> bytes(const Plan &plan, std::uint64_t group_bytes,
-                                     bool has_pointers) const;
+  std::optional<Plan> plan(std::uint64_t len) const;
+  // Without the header.
+  std::optional<std::uint64_t> work_out(std::uint64_t len, std::uint64_t group_bytes,
+                                        bool has_pointers) const;
+  // The same, but a number of kNotKnown for none, and remembered.
+  std::uint64_t contents_bytes(std::uint64_t len, std::uint64_t group_bytes,
+                               bool has_pointers) const;
+
+  struct Known {
+    std::uint64_t question = 0; // 0: none
+    std::uint64_t bytes = 0;
+  };
+  static constexpr std::uint64_t kNotKnown = UINT64_MAX;
 
   MapRules rules_;
   bool is_classic_;
   bool has_malloc_headers_;
+  std::uint64_t header_bytes_;
+  mutable std::vector<Known> known_; // by a hash of the question; a newer one takes the place
 };
 
 } // namespace mapscope

@@ -157,6 +157,25 @@ TEST(MapRebuildTest, CandidatesHaveToAgree) {
   EXPECT_EQ(rebuild.bytes(map, Types{&ints, &strings}), std::nullopt);
 }
 
+TEST(MapRebuildTest, WhatItKeepsIsWhatItWorksOutAnew) {
+  std::mt19937_64 random{7};
+  for (unsigned minor : {20U, 23U, 24U, 27U}) {
+    BinaryFacts facts = facts_of_go(minor);
+    MapRebuild kept{facts};
+    for (int i = 0; i < 5'000; ++i) {
+      MapSample map;
+      map.len = random() % (std::uint64_t{1} << random() % 34);
+      map.is_on_stack = random() % 4 == 0;
+      map.bytes.cells = 1;
+      MapTypeLayout type;
+      type.type.group_bytes = 16 + random() % 40 * 8;
+      type.type.group_has_pointers = random() % 2 == 0;
+      ASSERT_EQ(kept.bytes(map, Types{&type}), MapRebuild{facts}.bytes(map, Types{&type}))
+          << "go1." << minor << " len " << map.len << " group " << type.type.group_bytes;
+    }
+  }
+}
+
 TEST(MapJudgeTest, TheFastNumberIsTheSame) {
   BinaryFacts facts = facts_of_go(26);
   MapJudge judge{facts};
