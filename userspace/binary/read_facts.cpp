@@ -50,6 +50,11 @@ Result<BinaryFacts> read_facts(const GoBinary &binary) {
     facts.warnings.push_back("where the runtime lists its goroutines is not known from the binary: "
                              "of those that misuse a map together, only the ones that report it "
                              "are told");
+  // Each plugin brings tables and types of its own, and the process alone knows which are loaded.
+  if (binary.find_function("plugin.open"))
+    facts.warnings.push_back(
+        "it can load plugins: their code is not probed, and maps of types that "
+        "only a plugin has are shown without their type");
   facts.layout = find_layout(binary, facts.warnings);
   facts.zeroed_data = find_zeroed_data(elf);
   if (is_in_user_space(binary.module_data().types))

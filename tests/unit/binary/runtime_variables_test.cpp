@@ -77,6 +77,7 @@ TEST_P(RuntimeVariablesTest, SymbolsAndCodeTellTheSame) {
       EXPECT_NE(variable.value, 0u);
     return;
   }
+  EXPECT_TRUE(facts->warnings.empty());
   expect_same(facts->variables, true_variables());
   expect_same(in_code, true_variables());
 }
@@ -131,6 +132,23 @@ TEST_P(RuntimeVariablesTest, CallsThatDisagreeTellNothing) {
   const RuntimeVariables found = find_runtime_variables_in_code(binary, *facts);
   EXPECT_EQ(found.heap.value, 0u);
   EXPECT_EQ(found.gc_controller, facts->variables.gc_controller);
+}
+
+TEST(PluginsTest, AProgramThatCanLoadThemIsSeenInPart) {
+  const auto path = built({"tests/fixtures/plugin_host", "main.go", "plugin_host"}, "1.26.8",
+                          "CGO_ENABLED=1", "-buildvcs=false");
+  if (!path)
+    GTEST_SKIP() << "Go 1.26.8 can't be had, or no C compiler for it";
+  std::ifstream file(*path, std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(file), {}};
+  const auto binary = GoBinary::open(std::as_bytes(std::span{content}), *path);
+  ASSERT_TRUE(binary) << binary.error().message();
+  const auto facts = read_facts(*binary);
+  ASSERT_TRUE(facts) << facts.error().message();
+  EXPECT_TRUE(std::ranges::any_of(facts->warnings, [](const std::string &warning) {
+    return warning.starts_with("it can load plugins");
+  }));
+  EXPECT_NE(facts->variables.heap.value, 0u);
 }
 
 std::vector<Build> all_builds() {
