@@ -1,0 +1,124 @@
+// A census, a second one with what the first learned, and every map taken apart, over a small heap
+// made by hand of which the input changes words. Whatever they hold: each candidate is told of
+// once, no map has more entries than slots, and what cannot be is refused.
+//
+// An edit is 12 bytes: a place, a width, an offset of 16 bits, and a word, which the highest bit of
+// the width turns into a pointer to a place.
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+
+#include "heap/anatomy.h"
+#include "heap/census.h"
+#include "heap/census_memory.h"
+#include "unit/heap/fake_heap.h"
+
+using namespace mapscope;
+
+namespace {
+
+constexpr std::size_t kEditBytes = 12, kEditsMax = 256;
+constexpr std::uint64_t kEmptyGroup = 0x8080808080808080;
+
+void require(bool sound) {
+  if (!sound)
+    std::abort();
+}
+
+struct Heap : testing::FakeHeap {
+  Heap() {
+    for (unsigned slot = 0; slot < 4; ++slot)
+      allocate_header(headers, 0, slot);
+    put_header(headers, 3, groups, 0);
+    memory.put(groups, (kEmptyGroup & ~0xffffffULL) | 0x112233);
+
+    put_header(headers + 48, 9, directories, 1);
+    memory.put(directories, tables);
+    put_table(tables, 9, 16, 4, 0, arrays);
+    memory.put(arrays, std::uint64_t{0x0102030405060708});
+    memory.put(arrays + 136, (kEmptyGroup & ~0xffffULL) | 0x7efe);
+
+    put_header(headers + 96, 0, 0, 0);
+
+    // Two tables, of which one is still empty.
+    put_header(headers + 144, 8, directories + 16, 2);
+    memory.put(directories + 16, tables + 32);
+    memory.put(directories + 24, tables + 64);
+    put_table(tables + 32, 8, 16, 6, 0, arrays + 288);
+    put_table(tables + 64, 0, 16, 14, 1, arrays + 576);
+    memory.put(arrays + 288, std::uint64_t{0x0102030405060708});
+    for (std::uint64_t empty : {424, 576, 712})
+      memory.put(arrays + empty, kEmptyGroup);
+    for (std::uint64_t table : {32, 64})
+      memory.put(tables + table + layout.swiss.table_local_depth, std::uint8_t{1});
+    for (int i = 0; i < 4; ++i)
+      add_span(1024, false);
+  }
+
+  void edit(std::span<const std::byte, kEditBytes> bytes) {
+    const std::array places = {
+        kMheap,  kSpans, kMspans,     kBits,  kHeapArenas + layout.arena_spans,
+        headers, groups, directories, tables, arrays};
+    const auto place = std::to_integer<std::size_t>(bytes[0]) % places.size();
+    const auto width = std::size_t{1} << (std::to_integer<unsigned>(bytes[1]) & 3);
+    std::uint16_t offset;
+    std::memcpy(&offset, &bytes[2], sizeof offset);
+    std::array<std::byte, 8> word;
+    std::memcpy(word.data(), &bytes[4], word.size());
+    if ((bytes[1] & std::byte{0x80}) != std::byte{0}) {
+      const std::uint64_t target =
+          places[std::to_integer<std::size_t>(word[0]) % places.size()] +
+          (std::to_integer<std::uint64_t>(word[1]) | std::to_integer<std::uint64_t>(word[2]) << 8);
+      std::memcpy(word.data(), &target, word.size());
+    }
+    if (std::byte *at = memory.at(places[place] + offset, width))
+      std::memcpy(at, word.data(), width);
+  }
+
+  std::uint64_t headers = add_span(48, true);
+  std::uint64_t groups = add_span(144, false);
+  std::uint64_t directories = add_span(16, true);
+  std::uint64_t tables = add_span(32, true);
+  std::uint64_t arrays = add_span(288, false);
+};
+
+void check(const Census &census) {
+  const CensusCounts &counts = census.counts;
+  require(counts.candidate_count == counts.map_count + counts.copy_count + counts.rejected_count +
+                                        counts.unsettled_count + counts.gone_count +
+                                        counts.too_large_count);
+  require(counts.map_count == census.maps.size());
+  for (std::size_t i = 0; i < census.maps.size(); ++i) {
+    const MapSample map = census.maps[i];
+    require(map.len + map.tombstones <= map.slots);
+    require(map.bytes.total() >= map.bytes.header);
+    require(map.types < census.type_sets.size());
+  }
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+  static const Heap whole;
+  Heap heap = whole;
+  auto rest = std::as_bytes(std::span{data, size_bytes});
+  for (std::size_t i = 0; i < kEditsMax && rest.size() >= kEditBytes; ++i) {
+    heap.edit(rest.first<kEditBytes>());
+    rest = rest.subspan(kEditBytes);
+  }
+  CensusMemory memory;
+  const CensusOptions options{.tries_max = 4, .residency = true, .memory = &memory};
+  auto census = take_census(heap.memory, heap.anchors, heap.facts, options);
+  if (!census)
+    return 0;
+  check(*census);
+  if (auto again = take_census(heap.memory, heap.anchors, heap.facts, options))
+    check(*again);
+  for (std::size_t i = 0; i < census->maps.size(); ++i)
+    (void)take_apart(heap.memory, heap.anchors, heap.facts, census->maps[i].address, nullptr,
+                     {.payload = true, .tries_max = 2});
+  return 0;
+}
