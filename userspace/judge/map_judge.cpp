@@ -31,15 +31,16 @@ std::string common_name(MapTypes candidates) {
   return same_element ? "map[_]" + first.element.name : std::string{};
 }
 
+// The name of a generic shape is that of none of the types that it stands for, so a shape alone is
+// a candidate, not an answer.
 void name_types(MapTypes candidates, JudgedMap &judged) {
-  judged.candidate_count = candidates.size();
   judged.type = common_name(candidates);
-  const bool is_exact = candidates.size() == 1 && !candidates.front()->is_shape;
-  judged.certainty = candidates.empty() ? TypeCertainty::unknown
-                     : is_exact         ? TypeCertainty::exact
-                                        : TypeCertainty::candidate;
-  if (is_exact)
+  if (candidates.size() == 1 && !candidates.front()->is_shape) {
+    judged.certainty = TypeCertainty::exact;
     return;
+  }
+  judged.certainty = candidates.empty() ? TypeCertainty::unknown : TypeCertainty::candidate;
+  judged.candidate_count = candidates.size();
   for (const MapTypeLayout *type : candidates) {
     if (judged.candidates.size() == kCandidatesNamed)
       break;

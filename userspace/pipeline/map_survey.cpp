@@ -9,17 +9,10 @@
 #include "heap/anatomy.h"
 #include "heap/stack_maps.h"
 #include "judge/option_words.h"
+#include "report/maps_words.h"
 
 namespace mapscope {
 namespace {
-
-// What candidates are called where several are possible: the first, and how many more.
-std::string group_name(std::span<const MapTypeLayout *const> types) {
-  if (types.empty())
-    return {};
-  return types.size() == 1 ? types[0]->type.name
-                           : fmt::format("{} or {} more", types[0]->type.name, types.size() - 1);
-}
 
 TypeCertainty certainty_of(std::span<const MapTypeLayout *const> types) {
   return types.empty()                                   ? TypeCertainty::unknown
@@ -172,6 +165,10 @@ private:
 
 } // namespace
 
+std::string MapSurvey::name_of(const Types &types) const {
+  return types.empty() ? std::string{} : type_text(judge_.judge({}, types));
+}
+
 std::vector<bool> MapSurvey::wanted_types(const MapSelection &selection) const {
   std::vector<bool> wanted;
   for (const Types &types : type_sets_)
@@ -185,7 +182,7 @@ std::vector<bool> MapSurvey::wanted_types(const MapSelection &selection) const {
 std::vector<std::uint64_t> MapSurvey::alphabet() const {
   std::vector<std::pair<std::string, std::size_t>> names;
   for (const Types &types : type_sets_)
-    names.emplace_back(group_name(types), names.size());
+    names.emplace_back(name_of(types), names.size());
   std::ranges::sort(names);
   std::vector<std::uint64_t> place(names.size());
   for (std::size_t i = 0; i < names.size(); ++i)
@@ -197,7 +194,7 @@ MapsReport MapSurvey::report(const MapSelection &selection) const {
   MapsReport report = start_report();
   const std::vector<bool> wanted = wanted_types(selection);
   const std::vector<std::uint64_t> place = alphabet();
-  std::vector<MapGroup> groups(selection.by_type ? type_sets_.size() : 0);
+  std::vector<MapTotals> groups(selection.by_type ? type_sets_.size() : 0);
   Best best{selection.top};
   for (std::size_t i = 0; i < census_.maps.size(); ++i) {
     const MapSample map = census_.maps[i];
@@ -211,7 +208,7 @@ MapsReport MapSurvey::report(const MapSelection &selection) const {
       continue;
     ++report.selected;
     if (selection.by_type) {
-      add_to(groups[map.types].totals, map);
+      add_to(groups[map.types], map);
       continue;
     }
     auto reclaimable = selection.order == MapOrder::reclaimable
@@ -220,14 +217,16 @@ MapsReport MapSurvey::report(const MapSelection &selection) const {
     best.add(rank_of(map, selection.order, reclaimable, place[map.types]), map.bytes.total(), i);
   }
   for (std::size_t set = 0; set < groups.size(); ++set)
-    if (groups[set].totals.maps != 0)
-      best.add(rank_of(groups[set].totals, selection.order, place[set]), groups[set].totals.bytes,
-               set);
+    if (groups[set].maps != 0)
+      best.add(rank_of(groups[set], selection.order, place[set]), groups[set].bytes, set);
   for (std::size_t index : best.take())
     if (selection.by_type) {
-      groups[index].type = group_name(type_sets_[index]);
-      groups[index].certainty = certainty_of(type_sets_[index]);
-      report.groups.push_back(std::move(groups[index]));
+      JudgedMap names = judge_.judge({}, type_sets_[index]);
+      report.groups.push_back({.type = std::move(names.type),
+                               .certainty = names.certainty,
+                               .candidates = std::move(names.candidates),
+                               .candidate_count = names.candidate_count,
+                               .totals = groups[index]});
     } else {
       report.maps.push_back(judged(census_.maps[index]));
     }
@@ -272,7 +271,7 @@ MapsLook MapSurvey::all() const {
       .wall_time_ns = process.wall_time_ns,
       .unsettled = census_.counts.unsettled_count};
   for (const Types &types : type_sets_)
-    look.types.push_back(group_name(types));
+    look.types.push_back(name_of(types));
   for (std::size_t i = 0; i < census_.maps.size(); ++i)
     if (const MapSample map = census_.maps[i]; map.evidence != MapEvidence::plausible)
       look.maps.push_back({.address = map.address,

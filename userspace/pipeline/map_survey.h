@@ -55,6 +55,7 @@ private:
   std::span<const MapTypeLayout *const> types_of(const MapSample &map) const {
     return type_sets_[map.types];
   }
+  std::string name_of(const Types &types) const; // empty: not known
   MapsReport start_report() const;
   void add_to(MapTotals &totals, const MapSample &map) const;
   // By index of a set of types: whether the user wants it, and its place in the alphabet.

@@ -131,21 +131,20 @@ void append_remarks(const MapsReport &report, JsonWriter &json) {
   json.close_array();
 }
 
-void append_type(const JudgedMap &map, JsonWriter &json) {
+// Of a map, or of a group of them.
+template <typename Typed> void append_type(const Typed &typed, JsonWriter &json) {
   // A name only where all candidates have it.
-  bool has_one_name = map.candidates.size() < 2 && map.candidate_count <= 1;
-  if (map.candidates.size() == 1)
-    json.key("type").string(map.candidates.front());
-  else if (has_one_name)
-    or_null(map.type, json.key("type"));
+  const bool has_one_name = typed.candidate_count > 1 && typed.candidates.size() == 1;
+  if (typed.certainty == TypeCertainty::exact || has_one_name)
+    json.key("type").string(has_one_name ? typed.candidates.front() : typed.type);
   else
     json.key("type").null();
-  json.key("type_certainty").string(name_of(map.certainty));
+  json.key("type_certainty").string(name_of(typed.certainty));
   json.key("type_candidates").open_array();
-  for (const std::string &name : map.candidates)
+  for (const std::string &name : typed.candidates)
     json.string(name);
   json.close_array();
-  json.key("type_candidate_count").number(map.candidate_count);
+  json.key("type_candidate_count").number(typed.candidate_count);
 }
 
 void append_bytes(const BytesByCause &bytes, JsonWriter &json) {
@@ -205,8 +204,7 @@ void append_map(const MapsReport &report, const JudgedMap &map, JsonWriter &json
 
 void append_group(const MapGroup &group, JsonWriter &json) {
   json.open_object();
-  or_null(group.type, json.key("type"));
-  json.key("type_certainty").string(name_of(group.certainty));
+  append_type(group, json);
   append_totals_keys(group.totals, json);
   json.close_object();
 }

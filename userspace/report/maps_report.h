@@ -22,9 +22,11 @@ struct MapTotals { // of all maps but those without contents
   std::uint64_t proved = 0, referenced = 0, consistent = 0;
 };
 
-struct MapGroup { // of one type; `type` as JudgedMap has it
+struct MapGroup { // of one type, or one set of candidates; all of it as JudgedMap has it
   std::string type;
   TypeCertainty certainty = TypeCertainty::unknown;
+  std::vector<std::string> candidates;
+  std::uint64_t candidate_count = 0;
   MapTotals totals;
 };
 

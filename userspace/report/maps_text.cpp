@@ -81,7 +81,7 @@ struct Table {
                     format_count(totals.entries));
     std::size_t columns = front.size() + 4 + 1 + kFillWidthOfGroup + 1;
     out += front + fill(totals.entries, totals.slots, kFillWidthOfGroup);
-    std::string type = group.type.empty() ? "unknown" : printable(group.type);
+    const std::string type = type_text(group.type, group.candidates, group.candidate_count);
     std::size_t room = columns < kLineWidth ? kLineWidth - columns : 0;
     if (type.size() > room) { // a line of its own, under the numbers
       out += "\n  ";

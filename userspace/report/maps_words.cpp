@@ -6,6 +6,7 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/format.h"
 #include "base/printable.h"
@@ -113,14 +114,21 @@ std::string_view sentence_for(MapEvidence evidence) {
 }
 
 std::string type_text(const JudgedMap &map) {
-  if (map.candidate_count == 0)
-    return map.type.empty() ? "unknown" : printable(map.type);
-  if (map.candidates.empty())
-    return printable(map.type);
-  const std::string first = printable(map.candidates.front());
-  if (map.candidates.size() == 1)
-    return first; // types of one name
-  return fmt::format("{} or {}", first, format_counted(map.candidate_count - 1, "other"));
+  return type_text(map.type, map.candidates, map.candidate_count);
+}
+
+std::string type_text(const std::string &type, std::span<const std::string> candidates,
+                      std::uint64_t candidate_count) {
+  constexpr std::uint64_t kNamedMax = 3; // of more, none is named: it would look like the answer
+  if (candidate_count == 0)
+    return type.empty() ? "unknown" : printable(type);
+  if (candidates.size() == 1 && candidate_count == 1)
+    return fmt::format("{} or what has its shape", printable(type));
+  if (candidate_count <= kNamedMax && candidates.size() == candidate_count)
+    return printable(fmt::format("{}", fmt::join(candidates, " or ")));
+  return type.empty()
+             ? fmt::format("one of {} types", format_count(candidate_count))
+             : fmt::format("{}, one of {} types", printable(type), format_count(candidate_count));
 }
 
 std::string percent_text(std::uint64_t part, std::uint64_t whole) {

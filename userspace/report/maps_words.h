@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,8 +22,11 @@ std::string words_for(MapCause cause);
 // Why it is taken for a map: a clause.
 std::string_view sentence_for(MapEvidence evidence);
 
-// "map[int]int", "map[int]int or 2 others", "unknown"; fit for a terminal.
+// "map[int]int", "map[int]int or map[int]uint64", "map[string]_, one of 12 types", "unknown"; fit
+// for a terminal. Arguments as JudgedMap has them.
 std::string type_text(const JudgedMap &map);
+std::string type_text(const std::string &type, std::span<const std::string> candidates,
+                      std::uint64_t candidate_count);
 
 // "73%", "<1%", "-" where there is nothing to be full.
 std::string percent_text(std::uint64_t part, std::uint64_t whole);
