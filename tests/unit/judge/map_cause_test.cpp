@@ -268,7 +268,16 @@ TEST(MapTypesTest, WhatCandidatesShareIsTheirName) {
   MapJudge judge{facts_of_go(26)};
   MapSample map = map_made_for(10, 10, ints, facts_of_go(26));
   EXPECT_EQ(judge.judge(map, {}).certainty, TypeCertainty::unknown);
-  EXPECT_EQ(judge.judge(map, Types{&ints}).type, "map[int]int");
+  JudgedMap one = judge.judge(map, Types{&ints});
+  EXPECT_EQ(one.type, "map[int]int");
+  EXPECT_EQ(one.certainty, TypeCertainty::exact);
+  EXPECT_EQ(one.candidate_count, 0U);
+  MapTypeLayout shape = ints;
+  shape.is_shape = true;
+  JudgedMap shaped = judge.judge(map, Types{&shape});
+  EXPECT_EQ(shaped.certainty, TypeCertainty::candidate);
+  EXPECT_EQ(shaped.candidates, (std::vector<std::string>{"map[int]int"}));
+  EXPECT_EQ(shaped.candidate_count, 1U);
   JudgedMap two = judge.judge(map, Types{&ints, &uints});
   EXPECT_EQ(two.certainty, TypeCertainty::candidate);
   EXPECT_EQ(two.type, "map[int]_");

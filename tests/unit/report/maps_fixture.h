@@ -19,7 +19,6 @@ inline JudgedMap emptied_map() {
       .header = 48, .directory = 5120, .control = 131'072, .cells = 2'097'152, .rounding = 131'072};
   judged.map.resident_bytes = 2'000'000;
   judged.certainty = TypeCertainty::exact;
-  judged.candidate_count = 1;
   judged.type = "map[int]int";
   judged.by_cause = {.entries = 160,
                      .padding = 0,

@@ -95,12 +95,17 @@ TEST(MapsJsonTest, ManyMapsComeInPiecesThatAreOneDocument) {
 
 TEST(MapsJsonTest, GroupsHaveTotalsOfTheirOwn) {
   MapsReport report = maps_report();
-  report.groups = {{"map[int]int", TypeCertainty::exact, report.totals},
-                   {"", TypeCertainty::unknown, report.totals}};
+  report.groups = {
+      {.type = "map[int]int", .certainty = TypeCertainty::exact, .totals = report.totals},
+      {.type = "map[int]_",
+       .certainty = TypeCertainty::candidate,
+       .candidates = {"map[int]int", "map[int]uint"},
+       .candidate_count = 2}};
   Json groups = Json::parse(maps_json(report))["groups"];
   EXPECT_EQ(groups[0]["type"], "map[int]int");
   EXPECT_EQ(groups[0]["bytes"], 2'364'656);
   EXPECT_EQ(groups[1]["type"], nullptr);
+  EXPECT_EQ(groups[1]["type_candidates"].size(), 2U);
 }
 
 TEST(MapJsonTest, TellsOneMapInFull) {

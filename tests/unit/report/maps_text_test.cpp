@@ -58,7 +58,7 @@ RECLAIMABLE    BYTES RESIDENT            LEN/SLOTS FILL           CAUSE
   -> after emptying it: m2 := make(map[int]int, 10); maps.Copy(m2, m); m = m2
      frees 2.25 MiB
           -    192 B    192 B                  7/8  88% #######.
-  0xc000020000  map[int]int or 2 others
+  0xc000020000  map[int]int or map[int]uint or map[uint]int
         0 B      0 B      0 B                  0/0    - ........
   0x7f00deadbee0 (stack)  unknown
 2 more; --top N shows more, --top 0 all of them
@@ -72,9 +72,12 @@ heap space without objects, by size class: 11.4 KiB in all
 
 TEST(MapsTextTest, GroupsByType) {
   MapsReport report = maps_report();
-  report.groups = {{"map[int]int", TypeCertainty::exact, report.totals},
-                   {"map[string]*labels.Labels", TypeCertainty::exact, report.totals},
-                   {"", TypeCertainty::unknown, report.totals}};
+  report.groups = {
+      {.type = "map[int]int", .certainty = TypeCertainty::exact, .totals = report.totals},
+      {.type = "map[string]*labels.Labels",
+       .certainty = TypeCertainty::exact,
+       .totals = report.totals},
+      {.totals = report.totals}};
   std::string text = maps_text(report, false);
   expect_fits(text);
   EXPECT_NE(text.find(R"(
