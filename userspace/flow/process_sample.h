@@ -46,6 +46,7 @@ struct CensusCounts {
   std::uint64_t retried_count = 0; // of all these, read again
   // What was not looked into.
   std::uint64_t span_left_out_count = 0, header_span_unsettled_count = 0;
+  std::uint64_t header_span_left_out_count = 0; // time was up
   std::uint64_t stack_left_out_count = 0; // goroutines whose stacks were not searched for headers
 };
 

@@ -3,6 +3,7 @@
 #include "heap/census.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 
@@ -27,7 +28,9 @@ public:
               SpanTable &&spans, std::shared_ptr<TypeCheck> types, const CensusOptions &options)
       : space_(space), layout_(layout), options_(options), spans_(std::move(spans)),
         finder_(space, layout, root, spans_), reader_(space, spans_), swiss_(layout),
-        classic_(layout), types_(std::move(types)) {}
+        classic_(layout), types_(std::move(types)) {
+    reader_.set_deadline(std::chrono::steady_clock::now() + options.time_max);
+  }
 
   Result<Census> take() {
     // A census that fails half way leaves nothing; the next one then begins anew.
@@ -38,7 +41,12 @@ public:
     std::vector<std::uint32_t> spans = spans_.spans_of(finder_.shape().span_class);
     std::size_t slots = kGoPageBytes / finder_.shape().slot_bytes;
     std::size_t at_once = std::max<std::size_t>(options_.maps_at_once / slots, 1);
+    TRY(read_residency());
     for (std::span<const std::uint32_t> left = spans; !left.empty();) {
+      if (reader_.is_late()) {
+        census_.counts.header_span_left_out_count = left.size();
+        break;
+      }
       auto chunk = left.first(std::min(at_once, left.size()));
       left = left.subspan(chunk.size());
       TRY(take_chunk(chunk));
@@ -62,6 +70,7 @@ private:
   bool remembers() const {
     return options_.memory != nullptr && options_.level != CensusLevel::headers;
   }
+  Result<> read_residency();
   Result<> take_chunk(std::span<const std::uint32_t> spans);
   Result<> decode(std::span<const HeaderCandidate> candidates, const DecodeOptions &options);
   DecodeOptions options_alone(unsigned attempt) const;
@@ -84,6 +93,7 @@ private:
   SwissDecoder swiss_;
   ClassicDecoder classic_;
   std::shared_ptr<TypeCheck> types_; // null: nothing is said of types
+  std::optional<ResidentPages> pages_;
   OwnerSet owners_;
   std::unordered_set<std::uint64_t> large_contents_;
   std::vector<HeaderCandidate> candidates_; // of the chunk, and what became of them; kept for
@@ -109,6 +119,21 @@ Result<> CensusTaker::decode(std::span<const HeaderCandidate> candidates,
   types_->set_hashing(false);
   TRY(once());
   types_->set_hashing(true);
+  return {};
+}
+
+// Where the source can't know, or does not tell us, nothing is said of it.
+Result<> CensusTaker::read_residency() {
+  if (!options_.residency || options_.level == CensusLevel::headers)
+    return {};
+  auto pages = ResidentPages::read(space_, spans_);
+  if (!pages && pages.error().code() != Errc::unsupported && pages.error().code() != Errc::denied)
+    return std::unexpected(std::move(pages).error());
+  if (pages) {
+    pages_ = std::move(*pages);
+    reader_.set_resident_pages(&*pages_);
+    census_.has_residency = true;
+  }
   return {};
 }
 
@@ -216,7 +241,7 @@ Result<bool> CensusTaker::is_live(std::uint64_t address) {
 
 Result<> CensusTaker::settle(std::uint64_t address) {
   std::vector<std::uint64_t> digests; // of each attempt
-  for (unsigned attempt = 0; attempt < options_.tries_max; ++attempt) {
+  for (unsigned attempt = 0; attempt < options_.tries_max && !reader_.is_late(); ++attempt) {
     HeaderCandidate candidate{.address = address};
     auto header = std::span{candidate.bytes}.first(layout_.header_size);
     MemoryRead read{{address}, header};

@@ -3,6 +3,7 @@
 // Not seen: maps whose header lies on a goroutine's stack.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct CensusOptions {
   unsigned tries_max = 20; // of a map that contradicts itself, since it may be changing
   bool types = true;       // tell types, and prove maps by the hashes of their keys
   bool residency = false;  // tell which of a map's bytes are in memory
+  // What is not done by then is left out, and counted: memory that lies may ask for any amount.
+  std::chrono::milliseconds time_max{60'000};
   // What an earlier census of the same process learned, and where this one leaves what it learns:
   // types and hashes are looked at once for each address and seed.
   CensusMemory *memory = nullptr;

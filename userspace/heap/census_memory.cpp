@@ -98,6 +98,7 @@ void CensusMemory::note(const DecodedMap &map) {
   noted.evidence = static_cast<std::uint8_t>(sample.evidence) & 3;
   noted.is_group_certain = sample.group_bytes != 0;
   noted.has_deletions = sample.history.has_deletions;
+  noted.has_more_objects = map.has_overflow_objects || sample.bytes.indirect != 0;
   noted_.push_back({sample.address.value, noted});
 }
 

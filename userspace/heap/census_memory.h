@@ -33,6 +33,8 @@ struct RememberedMap {
   std::uint16_t evidence : 2 = 0;
   std::uint16_t is_group_certain : 1 = 0; // MapSample::group_bytes says it
   std::uint16_t has_deletions : 1 = 0;
+  // Overflow buckets, or what is held by pointer: not looked at again.
+  std::uint16_t has_more_objects : 1 = 0;
 
   // Nothing that was worked out can have changed.
   bool holds(std::uint64_t seed_now, std::uint32_t digest_now) const {

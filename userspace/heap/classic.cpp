@@ -173,6 +173,7 @@ Result<> ClassicBatch::start(const HeaderCandidate &candidate, std::uint32_t ind
     map.result.outcome = DecodeOutcome::no_header;
     return {};
   }
+  reader_.in_memory(candidate.address).add_to(map.result.sample);
   if (map.buckets.address == 0 || options_.headers_only) {
     map.result.sample.evidence = MapEvidence::plausible;
     map.result.outcome = DecodeOutcome::map;
@@ -187,7 +188,8 @@ Result<> ClassicBatch::start(const HeaderCandidate &candidate, std::uint32_t ind
   const RememberedMap *known = options_.known.empty() ? nullptr : options_.known[index];
   if (known != nullptr && known->group_bytes != 0 &&
       known->holds(map.result.sample.seed, map.result.header_digest) &&
-      known->fits(possible_group_sizes(*object, wanted_buckets(map.b))))
+      known->fits(possible_group_sizes(*object, wanted_buckets(map.b))) &&
+      !(reader_.knows_residency() && known->has_more_objects))
     return recall(index, *object, *known);
   if (object->data_bytes() > options_.contents_bytes_max) {
     map.result.outcome = DecodeOutcome::too_large;
@@ -363,6 +365,7 @@ Result<> ClassicBatch::take_types(std::uint32_t index, Part part, std::uint64_t 
 
 Result<> ClassicBatch::start_old_and_extra(std::uint32_t index) {
   ClassicMap &map = maps_[index];
+  reader_.in_memory(map.buckets.object).add_to(map.result.sample);
   if (map.old.address != 0) {
     auto object = TRY(reader_.object_at(map.old.address));
     std::uint8_t old_b = map.old.bucket_count == map.buckets.bucket_count
@@ -376,6 +379,7 @@ Result<> ClassicBatch::start_old_and_extra(std::uint32_t index) {
     map.old.object = *object;
     map.old = map.old.with_spare(old_b, map.bucket_bytes);
     map.result.sample.bytes.old += object->size_bytes;
+    reader_.in_memory(*object).add_to(map.result.sample);
     ask_pieces(index, map.old, 0, Part::old_buckets);
   }
   if (map.extra != 0)
@@ -445,6 +449,7 @@ Result<> ClassicBatch::follow(std::uint32_t index, std::uint64_t overflow, Part 
   }
   MapBytes &heap = map.result.sample.bytes;
   (is_old ? heap.old : heap.overflow) += object->size_bytes;
+  reader_.in_memory(*object).add_to(map.result.sample);
   ask(index, overflow, map.bucket_bytes, object->span, part);
   return {};
 }
@@ -460,6 +465,7 @@ Result<> ClassicBatch::ask_object(std::uint32_t index, std::uint64_t address,
     return {};
   }
   map.result.sample.bytes.directory += object->size_bytes;
+  reader_.in_memory(*object).add_to(map.result.sample);
   ask(index, address, size_bytes, object->span, part);
   return {};
 }
@@ -479,10 +485,12 @@ Result<> ClassicBatch::take_overflow_list(std::uint32_t index, std::span<const s
   if (array == 0)
     return {};
   auto object = TRY(reader_.object_at(array));
-  if (!object || !object->has_pointers)
+  if (!object || !object->has_pointers) {
     map.result.contradict();
-  else
-    map.result.sample.bytes.directory += object->size_bytes;
+    return {};
+  }
+  map.result.sample.bytes.directory += object->size_bytes;
+  reader_.in_memory(*object).add_to(map.result.sample);
   return {};
 }
 
@@ -501,6 +509,7 @@ void ClassicBatch::finish(ClassicMap &map, DecodedMap &result) const {
   std::uint64_t spare_bytes = array.spare_count * map.bucket_bytes;
   std::uint64_t main_bytes = array.bucket_count * map.bucket_bytes;
   MapBytes &bytes = sample.bytes;
+  result.has_overflow_objects = bytes.overflow != 0; // spare buckets are added below
   result.can_be_remembered =
       array.address != 0 && map.old.address == 0 && map.is_overflow_exact() &&
       bytes.overflow == map.overflow_bytes_told(layout_.has_malloc_headers());

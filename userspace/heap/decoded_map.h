@@ -47,6 +47,7 @@ struct DecodedMap {
   // What is remembered of a map, and what of it was remembered; heap/census_memory.h.
   std::uint32_t header_digest = 0, tables_digest = 0;
   bool can_be_remembered = false;
+  bool has_overflow_objects = false;
   bool is_remembered = false; // nothing was read but header, directory and tables
 
   void contradict() { outcome = DecodeOutcome::contradicted; }

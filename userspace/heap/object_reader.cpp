@@ -73,7 +73,8 @@ Result<std::size_t> ObjectReader::read_batch(std::span<const ObjectRequest> requ
     buffer_.resize(used_);
   for (std::size_t i = 0; i < reads_.size(); ++i)
     reads_[i].into = {buffer_.data() + offsets_[i], reads_[i].into.size()};
-  TRY(space_.read(reads_));
+  if (!is_late())
+    TRY(space_.read(reads_));
   return next;
 }
 

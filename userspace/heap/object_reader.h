@@ -2,6 +2,7 @@
 // costs no more than one object of it.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -9,6 +10,7 @@
 
 #include "base/error.h"
 #include "flow/address_space.h"
+#include "heap/resident_pages.h"
 #include "heap/span_table.h"
 
 namespace mapscope {
@@ -44,8 +46,8 @@ public:
   Result<std::optional<HeapObject>> object_at(std::uint64_t address);
 
   // Calls visit(const ObjectRequest &, std::span<const std::byte>) for each request, in no
-  // particular order; without bytes where they could not be read. Visitors may ask for more in
-  // another vector.
+  // particular order; without bytes where they could not be read, or it is too late. Visitors may
+  // ask for more in another vector.
   template <typename Visit> Result<> read(std::span<const ObjectRequest> requests, Visit &&visit) {
     order_by_span(requests);
     for (std::size_t next = 0; next < order_.size();) {
@@ -54,6 +56,22 @@ public:
         visit(requests[answer.request], bytes_of(answer));
     }
     return {};
+  }
+
+  // Which pages are in memory, and from when on nothing more is read: a process that moves its
+  // memory about, or lies about it, must not keep anybody busy for ever.
+  void set_resident_pages(const ResidentPages *pages) { pages_ = pages; }
+  void set_deadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
+  bool is_late() const { return std::chrono::steady_clock::now() >= deadline_; }
+
+  bool knows_residency() const { return pages_ != nullptr; }
+  BytesInMemory in_memory(const HeapObject &object) const {
+    return pages_ == nullptr ? BytesInMemory{} : pages_->of(object);
+  }
+  // Of the object that the address lies in.
+  BytesInMemory in_memory(std::uint64_t address) const {
+    auto object = pages_ == nullptr ? std::nullopt : spans_.find_object(address);
+    return object ? pages_->of(*object) : BytesInMemory{};
   }
 
   AddressSpace &space() { return space_; }
@@ -77,6 +95,8 @@ private:
 
   AddressSpace &space_;
   SpanTable &spans_;
+  const ResidentPages *pages_ = nullptr; // null: not known
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
   Mode mode_ = Mode::bulk;
   std::uint64_t digest_ = 0;
 

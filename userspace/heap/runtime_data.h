@@ -31,10 +31,15 @@ struct HeapRoot {
   std::uint64_t span_count = 0;
   std::uint64_t arenas = 0; // array of pointers to heapArenas
 
-  // The heapArena pointer of an address. Go source: runtime/mheap.go, arenaIndex.
+  // The heapArena pointer of an address. Go source: runtime/mheap.go, arenaIndex, arenaBase.
   static std::uint64_t arena_index(Machine machine, std::uint64_t address) {
-    constexpr std::uint64_t kAmd64BaseOffset = 0xffff800000000000; // arenaBaseOffset
-    return (address - (machine == Machine::amd64 ? kAmd64BaseOffset : 0)) >> 26;
+    return (address - arena_base_offset(machine)) >> 26;
+  }
+  static std::uint64_t arena_start(Machine machine, std::uint64_t index) {
+    return (index << 26) + arena_base_offset(machine);
+  }
+  static std::uint64_t arena_base_offset(Machine machine) {
+    return machine == Machine::amd64 ? 0xffff800000000000 : 0;
   }
 };
 

@@ -8,9 +8,8 @@
 namespace mapscope {
 namespace {
 
-constexpr std::uint64_t kSpansMax = 1 << 24;   // 128 GiB of spans of one page
-constexpr std::uint64_t kArenaBytes = 1 << 26; // heapArenaBytes on 64-bit Linux
-constexpr std::uint64_t kArenaPages = kArenaBytes / kGoPageBytes;
+constexpr std::uint64_t kSpansMax = 1 << 24; // 128 GiB of spans of one page
+constexpr std::uint64_t kArenaPages = SpanTable::kArenaBytes / kGoPageBytes;
 constexpr std::uint64_t kGapBytesMax = 2048; // mspans come from chunks of 16 KiB
 constexpr std::uint8_t kInUse = 1;           // mSpanInUse
 constexpr std::uint64_t kElementsMax = 1024; // 8192 / 8
@@ -184,6 +183,14 @@ std::optional<HeapObject> SpanTable::find_object(std::uint64_t address) const {
                     .has_malloc_header = layout_.has_malloc_headers() && has_pointers &&
                                          class_[*span].size_class() != 0 &&
                                          elem > kHeaderlessBytesMax};
+}
+
+std::vector<std::uint64_t> SpanTable::arena_starts() const {
+  std::vector<std::uint64_t> starts;
+  for (const Arena &arena : arenas_)
+    starts.push_back(HeapRoot::arena_start(layout_.machine, arena.index));
+  std::ranges::sort(starts); // what begins in the upper half of addresses has the lower index
+  return starts;
 }
 
 std::uint64_t SpanTable::arena_address(std::uint64_t address) const {

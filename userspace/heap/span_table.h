@@ -61,6 +61,8 @@ struct HeapObject {
 
 class SpanTable {
 public:
+  static constexpr std::uint64_t kArenaBytes = 1 << 26; // heapArenaBytes on 64-bit Linux
+
   // Reads every mspan. Errors: unsupported (more spans than mapscope keeps), as
   // AddressSpace::read.
   static Result<SpanTable> read(AddressSpace &space, const HeapRoot &root,
@@ -99,6 +101,8 @@ public:
   // Spans that could not be read, or that lie where mapscope keeps no table: maps in them, or
   // that point into them, are not seen.
   std::uint64_t left_out_count() const { return left_out_count_; }
+  // Where arenas begin that hold spans, ascending.
+  std::vector<std::uint64_t> arena_starts() const;
   std::uint64_t arena_address(std::uint64_t address) const; // of its heapArena; 0: not known
 
 private:

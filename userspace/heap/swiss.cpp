@@ -134,6 +134,7 @@ Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, Object
       continue;
     }
     map.sample.bytes.header = header_bytes;
+    reader.in_memory(candidates[i].address).add_to(map.sample);
     if (map.contents == 0 || options.headers_only) {
       map.sample.evidence = MapEvidence::plausible;
       map.outcome = DecodeOutcome::map;
@@ -153,8 +154,11 @@ Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, Object
     }
     map.sample.evidence = MapEvidence::consistent;
     known_[i] = options.known.empty() ? nullptr : options.known[i];
-    if (known_[i] != nullptr && !known_[i]->holds(map.sample.seed, map.header_digest))
+    // What is not seen this time may have left memory.
+    if (known_[i] != nullptr && (!known_[i]->holds(map.sample.seed, map.header_digest) ||
+                                 (known_[i]->has_more_objects && reader.knows_residency())))
       known_[i] = nullptr;
+    reader.in_memory(*object).add_to(map.sample);
     if (is_small) {
       map.sample.slots = kGroupSlots;
       map.sample.bytes.cells = object->size_bytes;
@@ -217,6 +221,7 @@ Result<> SwissDecoder::take_directory(const ObjectRequest &request,
                      static_cast<std::uint32_t>(std::countr_zero(run))};
     tables_.push_back({table, layout_.swiss.table_size, object->span, request.map, place.pack()});
     map.sample.bytes.directory += object->size_bytes;
+    reader.in_memory(*object).add_to(map.sample);
   }
   return {};
 }
@@ -270,6 +275,7 @@ Result<> SwissDecoder::take_table(const ObjectRequest &request, std::span<const 
   map.sample.slots += capacity;
   map.sample.tombstones += counts.tombstones;
   map.sample.bytes.cells += array->size_bytes;
+  reader.in_memory(*array).add_to(map.sample);
   return {};
 }
 

@@ -63,6 +63,10 @@ public:
 private:
   static constexpr std::uint32_t kNone = 0xffffffff;
 
+  struct PointeeBytes {
+    std::uint64_t heap_bytes = 0;
+    BytesInMemory in_memory;
+  };
   struct MapState {
     std::uint32_t set = 0;
     std::uint32_t fitting = 0; // by sizes alone
@@ -70,8 +74,8 @@ private:
     std::uint32_t large_span = kNone; // of an array whose type its mspan names
     std::uint64_t array_start = 0;    // that the bitmap was asked for
     std::uint64_t pointers = 0;       // as the bitmap has them
-    std::uint64_t indirect_bytes = 0;
-    std::uint8_t keys_checked = 0;
+    PointeeBytes pointees;
+    std::uint8_t keys_checked = 0; // that agree with a type that is left
     bool is_started : 1 = false;
     bool has_bitmap : 1 = false;
     bool has_group_name : 1 = false; // the heap says what type the array has
@@ -103,19 +107,23 @@ private:
 
   void begin(MapState &state, const EntryCells &cells);
   void apply_rules(MapState &state, const EntryCells &cells);
-  bool passes(MapState &state, std::uint32_t rule, const EntryCells &cells);
-  bool check_keys(MapState &state, std::uint32_t rule, const EntryCells &cells);
+  bool passes(MapState &state, std::uint32_t rule, const EntryCells &cells, unsigned &keys_checked);
+  bool check_keys(const MapState &state, std::uint32_t rule, const EntryCells &cells,
+                  unsigned &keys_checked) const;
   void drop(MapState &state, std::uint32_t rule);
   void queue_keys(std::uint32_t map, MapState &state, const EntryCells &cells);
   Result<> count_pointees(MapState &state, const EntryCells &cells, ObjectReader &reader);
   // Nothing: not all of them are objects of the right size.
-  Result<std::optional<std::uint64_t>> pointee_bytes(const TypeCheckRule &rule,
-                                                     const EntryCells &cells, ObjectReader &reader);
+  Result<std::optional<PointeeBytes>> pointee_bytes(const TypeCheckRule &rule,
+                                                    const EntryCells &cells, ObjectReader &reader);
   Result<> read_large_types(ObjectReader &reader);
   Result<> check_waiting_keys(AddressSpace &space);
   Result<> fetch(AddressSpace &space, std::size_t first);
   void want_more(WaitingKey &key);
-  void check_waiting_key(const WaitingKey &key);
+  // Of one map, by one rule.
+  void check_waiting_keys_of(std::span<const WaitingKey> keys);
+  enum class KeyAnswer : std::uint8_t { agrees, refuses, tells_nothing };
+  KeyAnswer ask(const WaitingKey &key) const;
   std::span<const std::byte> key_of(const WaitingKey &key) const;
   // Nothing: some of it can't be read.
   std::optional<Fetched> fetched_of(const WaitingKey &key) const;

@@ -136,8 +136,12 @@ Result<> TypeCheck::check_waiting_keys(AddressSpace &space) {
       break;
     TRY(fetch(space, first));
   }
-  for (const WaitingKey &key : waiting_)
-    check_waiting_key(key);
+  for (std::size_t first = 0, last = 0; first < waiting_.size(); first = last) {
+    for (last = first + 1; last < waiting_.size() && waiting_[last].map == waiting_[first].map &&
+                           waiting_[last].rule == waiting_[first].rule;)
+      ++last;
+    check_waiting_keys_of(std::span{waiting_}.subspan(first, last - first));
+  }
   return {};
 }
 
@@ -177,23 +181,34 @@ std::optional<TypeCheck::Fetched> TypeCheck::fetched_of(const WaitingKey &key) c
   return fetched;
 }
 
-void TypeCheck::check_waiting_key(const WaitingKey &key) {
-  MapState &state = states_[key.map];
-  if (!index_.has_rule(state.set, key.rule))
-    return;
+TypeCheck::KeyAnswer TypeCheck::ask(const WaitingKey &key) const {
   auto fetched = fetched_of(key);
-  if (!fetched) { // what a key points to can be read
-    drop(state, key.rule);
-    return;
-  }
+  if (!fetched)
+    return KeyAnswer::refuses; // what a key points to can be read
   bool is_indirect = index_.rule(key.rule).key_bytes != 0;
   const KeyHash &key_hash = index_.hash(key.rule);
   auto hash = is_indirect ? key_hash.hash(fetched->front(), key.seed)
                           : key_hash.hash(key_of(key), key.seed, *fetched);
-  if (hash && !key.place.accepts(*hash))
-    drop(state, key.rule);
-  else if (hash)
-    ++state.keys_checked;
+  if (!hash)
+    return KeyAnswer::tells_nothing;
+  return key.place.accepts(*hash) ? KeyAnswer::agrees : KeyAnswer::refuses;
+}
+
+void TypeCheck::check_waiting_keys_of(std::span<const WaitingKey> keys) {
+  MapState &state = states_[keys.front().map];
+  std::uint32_t rule = keys.front().rule;
+  if (!index_.has_rule(state.set, rule))
+    return;
+  unsigned agreed = 0;
+  for (const WaitingKey &key : keys) {
+    KeyAnswer answer = ask(key);
+    if (answer == KeyAnswer::refuses) {
+      drop(state, rule);
+      return;
+    }
+    agreed += answer == KeyAnswer::agrees;
+  }
+  state.keys_checked = std::max(state.keys_checked, static_cast<std::uint8_t>(agreed));
 }
 
 // Between the read of a header and that of what it points to, the map may have moved on, and its

@@ -221,6 +221,55 @@ TEST_P(CensusTest, SaysTheSameWithAMemoryAsWithout) {
   }
 }
 
+// The memory of a program, with an answer of its own to which pages are in memory.
+class WithPages : public AddressSpace {
+public:
+  WithPages(AddressSpace &space, bool is_swapped) : space_(space), is_swapped_(is_swapped) {}
+  Result<> read(std::span<MemoryRead> reads) override { return space_.read(reads); }
+  Result<std::vector<Mapping>> mappings() override { return space_.mappings(); }
+  Result<std::vector<PageRun>> resident_pages(std::span<const ProcessRange> ranges) override {
+    std::vector<PageRun> runs;
+    for (const ProcessRange &range : ranges)
+      runs.push_back({.range = range, .is_swapped = is_swapped_});
+    return runs;
+  }
+
+private:
+  AddressSpace &space_;
+  bool is_swapped_;
+};
+
+TEST_P(CensusTest, TellsOfEveryByteWhetherItIsInMemory) {
+  CensusProgram program(this->program(), {"-n", "2000", "-noise", "0"});
+  ASSERT_TRUE(program.is_ready());
+  CensusMemory memory;
+  for (bool is_swapped : {false, true, false}) {
+    WithPages space(program.memory(), is_swapped);
+    auto census =
+        take_census(space, program.anchors, program.facts, {.residency = true, .memory = &memory});
+    ASSERT_TRUE(census) << census.error().message();
+    EXPECT_TRUE(census->has_residency);
+    for (std::size_t i = 0; i < census->maps.size(); ++i) {
+      MapSample map = census->maps[i];
+      ASSERT_EQ(map.resident_bytes, is_swapped ? 0 : map.bytes.total());
+      ASSERT_EQ(map.swapped_bytes, is_swapped ? map.bytes.total() : 0);
+    }
+  }
+  auto unknown = take_census(program.memory(), program.anchors, program.facts, {.residency = true});
+  ASSERT_TRUE(unknown) << unknown.error().message();
+  EXPECT_FALSE(unknown->has_residency);
+}
+
+TEST_P(CensusTest, SaysWhatItLeftOutWhenTimeWasUp) {
+  CensusProgram program(this->program(), {"-n", "2000", "-noise", "0"});
+  ASSERT_TRUE(program.is_ready());
+  auto census = take_census(program.memory(), program.anchors, program.facts,
+                            {.time_max = std::chrono::milliseconds{0}});
+  ASSERT_TRUE(census) << census.error().message();
+  EXPECT_EQ(census->maps.size(), 0u);
+  EXPECT_GE(census->counts.header_span_left_out_count, 2000u / 170);
+}
+
 // Every candidate is told of.
 TEST_P(CensusTest, TheCountsAddUp) {
   CensusProgram program(this->program(), {"-n", "1000", "-noise", "100", "-mutate", "1"});
