@@ -115,9 +115,9 @@ struct Advice {
                        format_bytes(saved * map.map.slots));
   }
 
-  // "Point" of "main.Point"; anonymous structs have no name to declare.
+  // "Point" of "main.Point"; anonymous structs and shapes have no name to declare.
   static std::string local_name(const std::string &name) {
-    if (name.starts_with("struct"))
+    if (name.starts_with("struct") || name.starts_with("go.shape."))
       return "T";
     auto dot = name.substr(0, name.find('[')).rfind('.');
     return dot == std::string::npos ? name : name.substr(dot + 1);

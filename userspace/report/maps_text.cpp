@@ -95,8 +95,11 @@ struct Table {
 
 void append_maps(const MapsReport &report, bool colour, bool unicode, std::string &out) {
   Table table{report, colour, unicode, out};
-  if (report.selected == 0)
+  if (report.selected == 0) {
+    if (report.totals.maps != 0)
+      out += "\nno map is as --type and --min-bytes want it\n";
     return;
+  }
   out += '\n';
   if (!report.groups.empty()) {
     table.head(fmt::format("{:>11} {:>8} {:>8} {:>8} {:>11} {:>4} {:<6} {}", "RECLAIMABLE", "BYTES",

@@ -235,6 +235,17 @@ TEST(MapCauseTest, PaddingIsToldWithTheOrderThatSavesIt) {
   }
 }
 
+TEST(MapCauseTest, StructsWithoutANameAreCalledT) {
+  for (const char *name :
+       {"struct { seen bool; bytes int64 }", "go.shape.struct { main.seen bool }"}) {
+    Case padded{.hint = 5'000, .len = 5'000};
+    GoType element = bad_element();
+    element.name = name;
+    padded.type = map_of(int_type(), element, false);
+    EXPECT_TRUE(padded.judge().advice.starts_with("type T struct { bytes int64; ")) << name;
+  }
+}
+
 TEST(MapCauseTest, PaddingThatNoOrderSavesIsToldWithoutAdvice) {
   Case padded{.hint = 5'000, .len = 5'000};
   padded.type = map_of(int_type(), plain_type("bool", 1, 1), false);

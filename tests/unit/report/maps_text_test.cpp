@@ -91,6 +91,14 @@ RECLAIMABLE    BYTES RESIDENT     MAPS     ENTRIES FILL        TYPE
       << text;
 }
 
+TEST(MapsTextTest, SaysThatTheFiltersLetNothingThrough) {
+  MapsReport report = maps_report();
+  report.maps.clear();
+  report.selected = 0;
+  EXPECT_NE(maps_text(report, false).find("\nno map is as --type and --min-bytes want it\n"),
+            std::string::npos);
+}
+
 TEST(MapsTextTest, ExplainsOneMap) {
   MapTypeLayout layout = emptied_layout();
   std::string text = map_explanation_text(maps_report(), map_explanation(layout), false);
