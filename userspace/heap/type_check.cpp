@@ -86,7 +86,7 @@ void TypeCheck::take_bitmap(const ObjectRequest &request, std::span<const std::b
 Result<> TypeCheck::take(std::uint32_t map, const EntryCells &cells, ObjectReader &reader) {
   MapState &state = states_[map];
   if (!state.is_started)
-    begin(state, cells);
+    TRY(begin(state, cells, reader));
   if (state.set == 0)
     return {};
   if (!cells.is_overflow()) {
@@ -104,18 +104,26 @@ bool TypeCheck::may_have_groups_of(std::uint32_t map, std::uint32_t group_bytes)
   });
 }
 
-void TypeCheck::begin(MapState &state, const EntryCells &cells) {
+Result<> TypeCheck::begin(MapState &state, const EntryCells &cells, ObjectReader &reader) {
   state.is_started = true;
   state.fitting = state.set = index_.fitting(index_.all(), cells.array, cells.group_count);
-  if (cells.array.has_malloc_header && cells.type_word != 0) {
-    state.has_group_name = true;
-    state.set = index_.with_group(state.set, cells.type_word);
-    // A group that this program has, of another size; or no group at all.
-    state.is_contradicted = state.set == 0 && index_.is_in_executable(cells.type_word);
-  } else if (cells.array.has_pointers && cells.array.size_bytes > kSizeClasses.back() &&
-             layout_.span.large_type) {
-    state.large_span = cells.array.span;
+  std::uint64_t group = cells.type_word;
+  // Large objects have their type in their mspan. There are few of them.
+  if (cells.array.has_pointers && cells.array.size_bytes > kSizeClasses.back() &&
+      layout_.span.large_type) {
+    auto word = read_value<std::uint64_t>(reader.space(), reader.spans().mspan(cells.array.span) +
+                                                              *layout_.span.large_type);
+    if (!word && word.error().code() != Errc::not_found)
+      return std::unexpected(std::move(word).error());
+    group = word.value_or(0);
   }
+  if (group == 0)
+    return {};
+  state.has_group_name = true;
+  state.set = index_.with_group(state.set, group);
+  // A group that this program has, of another size; or no group at all.
+  state.is_contradicted = state.set == 0 && index_.is_in_executable(group);
+  return {};
 }
 
 void TypeCheck::drop(MapState &state, std::uint32_t rule) {
@@ -128,11 +136,12 @@ void TypeCheck::drop(MapState &state, std::uint32_t rule) {
 }
 
 void TypeCheck::apply_rules(MapState &state, const EntryCells &cells) {
+  unsigned keys_checked = 0;
   auto rules = index_.rules_of(state.set);
-  auto place = [this](std::uint32_t rule) { return std::pair{index_.rule(rule).kind, rule}; };
+  auto place = [this](std::uint32_t rule) { return index_.place(rule); };
   for (std::size_t i = 0; i < rules.size();) {
     std::uint32_t rule = rules[i];
-    if (passes(state, rule, cells)) {
+    if (passes(state, rule, cells, keys_checked)) {
       ++i;
       continue;
     }
@@ -142,9 +151,12 @@ void TypeCheck::apply_rules(MapState &state, const EntryCells &cells) {
     i = static_cast<std::size_t>(std::ranges::upper_bound(rules, place(rule), {}, place) -
                                  rules.begin());
   }
+  state.keys_checked =
+      static_cast<std::uint8_t>(std::min(state.keys_checked + keys_checked, kKeysOfMap));
 }
 
-bool TypeCheck::passes(MapState &state, std::uint32_t number, const EntryCells &cells) {
+bool TypeCheck::passes(MapState &state, std::uint32_t number, const EntryCells &cells,
+                       unsigned &keys_checked) {
   const TypeCheckRule &rule = index_.rule(number);
   switch (rule.kind) {
   case CheckKind::group_bytes:
@@ -156,7 +168,8 @@ bool TypeCheck::passes(MapState &state, std::uint32_t number, const EntryCells &
     return !state.has_bitmap || (state.pointers & mask) == rule.pointer_words;
   }
   case CheckKind::hash:
-    return !is_hashing_ || index_.needs_memory(number) || check_keys(state, number, cells);
+    return !is_hashing_ || index_.needs_memory(number) ||
+           check_keys(state, number, cells, keys_checked);
   case CheckKind::zeros:
     return has_zeros_between(rule.places, cells, kGroupsLookedAt);
   case CheckKind::booleans:
@@ -176,7 +189,8 @@ bool TypeCheck::KeyPlace::accepts(std::uint64_t hash) const {
 }
 
 // False: a key lies where it can't be of such a type.
-bool TypeCheck::check_keys(MapState &state, std::uint32_t number, const EntryCells &cells) {
+bool TypeCheck::check_keys(const MapState &state, std::uint32_t number, const EntryCells &cells,
+                           unsigned &keys_checked) const {
   const TypeCheckRule &rule = index_.rule(number);
   const KeyHash &key_hash = index_.hash(number);
   if (state.keys_checked >= kKeysOfMap)
@@ -201,8 +215,7 @@ bool TypeCheck::check_keys(MapState &state, std::uint32_t number, const EntryCel
                : EntryVisit::fail;
   });
   if (agrees)
-    state.keys_checked =
-        static_cast<std::uint8_t>(std::min<unsigned>(state.keys_checked + checked, kKeysOfMap));
+    keys_checked = std::max(keys_checked, checked);
   return agrees;
 }
 

@@ -5,6 +5,7 @@
 // entries, and for which no type is left, is none, or was read while it changed.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -67,15 +68,17 @@ private:
     std::uint64_t heap_bytes = 0;
     BytesInMemory in_memory;
   };
+  struct PointeeSum {
+    std::uint32_t rule = kNone;
+    PointeeBytes bytes;
+  };
   struct MapState {
     std::uint32_t set = 0;
-    std::uint32_t fitting = 0; // by sizes alone
-    std::uint32_t pointee_rule = kNone;
-    std::uint32_t large_span = kNone; // of an array whose type its mspan names
-    std::uint64_t array_start = 0;    // that the bitmap was asked for
-    std::uint64_t pointers = 0;       // as the bitmap has them
-    PointeeBytes pointees;
-    std::uint8_t keys_checked = 0; // that agree with a type that is left
+    std::uint32_t fitting = 0;          // by sizes alone
+    std::uint64_t array_start = 0;      // that the bitmap was asked for
+    std::uint64_t pointers = 0;         // as the bitmap has them
+    std::array<PointeeSum, 3> pointees; // by rules that all of them agree with so far
+    std::uint8_t keys_checked = 0;      // that agree with a type that is left
     bool is_started : 1 = false;
     bool has_bitmap : 1 = false;
     bool has_group_name : 1 = false; // the heap says what type the array has
@@ -105,7 +108,7 @@ private:
   };
   using Fetched = std::vector<std::span<const std::byte>>;
 
-  void begin(MapState &state, const EntryCells &cells);
+  Result<> begin(MapState &state, const EntryCells &cells, ObjectReader &reader);
   void apply_rules(MapState &state, const EntryCells &cells);
   bool passes(MapState &state, std::uint32_t rule, const EntryCells &cells, unsigned &keys_checked);
   bool check_keys(const MapState &state, std::uint32_t rule, const EntryCells &cells,
@@ -116,7 +119,6 @@ private:
   // Nothing: not all of them are objects of the right size.
   Result<std::optional<PointeeBytes>> pointee_bytes(const TypeCheckRule &rule,
                                                     const EntryCells &cells, ObjectReader &reader);
-  Result<> read_large_types(ObjectReader &reader);
   Result<> check_waiting_keys(AddressSpace &space);
   Result<> fetch(AddressSpace &space, std::size_t first);
   void want_more(WaitingKey &key);

@@ -20,9 +20,9 @@ constexpr std::uint64_t kRefusedMapsMax = 1024; // without a single one that agr
 
 } // namespace
 
-Result<std::optional<std::uint64_t>>
+Result<std::optional<TypeCheck::PointeeBytes>>
 TypeCheck::pointee_bytes(const TypeCheckRule &rule, const EntryCells &cells, ObjectReader &reader) {
-  std::uint64_t sum = 0;
+  PointeeBytes sum;
   Result<> taken;
   auto add = [&](std::span<const std::byte> pointer, std::uint64_t size_bytes) {
     if (size_bytes == 0)
@@ -35,7 +35,8 @@ TypeCheck::pointee_bytes(const TypeCheckRule &rule, const EntryCells &cells, Obj
     if (!*object ||
         (*object)->size_bytes != index_.object_bytes(size_bytes, (*object)->has_pointers))
       return false;
-    sum += (*object)->size_bytes;
+    sum.heap_bytes += (*object)->size_bytes;
+    sum.in_memory += reader.in_memory(**object);
     return true;
   };
   bool fits = for_each_entry(rule.places.group_bytes, cells, [&](const Entry &entry) {
@@ -48,56 +49,29 @@ TypeCheck::pointee_bytes(const TypeCheckRule &rule, const EntryCells &cells, Obj
   return fits ? std::optional{sum} : std::nullopt;
 }
 
-// Every pointee is counted. Of the types that are left, the first whose pointees all fit counts:
-// a map that holds pointers of its own to objects of just that size is rarer.
+// Every pointee is counted, for each of the first few types that they fit.
 Result<> TypeCheck::count_pointees(MapState &state, const EntryCells &cells, ObjectReader &reader) {
-  while (true) {
-    auto rules = index_.rules_of(state.set);
-    auto next = std::ranges::find_if(rules, [&](std::uint32_t rule) {
-      return index_.rule(rule).kind == CheckKind::pointees &&
-             (state.pointee_rule == kNone || rule == state.pointee_rule);
-    });
-    if (next == rules.end())
-      return {};
-    std::uint32_t rule = *next;
+  // Of the set as it is now; it may become smaller.
+  for (std::uint32_t rule : index_.rules_of(state.set)) {
+    if (index_.rule(rule).kind != CheckKind::pointees)
+      continue;
+    auto sum = std::ranges::find(state.pointees, rule, &PointeeSum::rule);
+    if (sum == state.pointees.end() && !cells.is_overflow())
+      sum = std::ranges::find(state.pointees, kNone, &PointeeSum::rule);
+    if (sum == state.pointees.end())
+      continue;
     if (auto bytes = TRY(pointee_bytes(index_.rule(rule), cells, reader))) {
-      state.pointee_rule = rule;
-      state.indirect_bytes += *bytes;
-      return {};
+      sum->rule = rule;
+      sum->bytes.heap_bytes += bytes->heap_bytes;
+      sum->bytes.in_memory += bytes->in_memory;
+      continue;
     }
     // The span of a new object may not be known yet; so this is looked at again, by itself.
     state.is_doubtful = true;
     drop(state, rule);
-    state.pointee_rule = kNone;
-    state.indirect_bytes = 0;
+    *sum = {};
   }
-}
-
-// Large objects have their type in their mspan.
-Result<> TypeCheck::read_large_types(ObjectReader &reader) {
-  struct Place {
-    std::uint64_t mspan = 0;
-    std::uint32_t map = 0;
-  };
-  std::vector<Place> places;
-  for (std::uint32_t map = 0; map < states_.size(); ++map)
-    if (states_[map].large_span != kNone && states_[map].set != 0)
-      places.push_back({reader.spans().mspan(states_[map].large_span), map});
-  std::ranges::sort(places, {}, &Place::mspan);
-  std::vector<WantedRange> ranges;
-  for (const Place &place : places)
-    ranges.push_back({place.mspan + *layout_.span.large_type, 8});
-  return read_sorted(reader.space(), ranges, kHeaderGapBytesMax,
-                     [&](std::size_t i, std::span<const std::byte> bytes) {
-                       MapState &state = states_[places[i].map];
-                       auto group = bytes.empty() ? 0 : load<std::uint64_t>(bytes, 0);
-                       if (group == 0)
-                         return;
-                       state.has_group_name = true;
-                       state.set = index_.with_group(state.set, group);
-                       if (state.set == 0)
-                         state.is_contradicted = index_.is_in_executable(group);
-                     });
+  return {};
 }
 
 // Reads what is wanted from index `first` on.
@@ -273,13 +247,19 @@ void TypeCheck::judge(MapState &state, DecodedMap &map) {
     sample.evidence = MapEvidence::proved;
   if (sample.group_bytes == 0)
     sample.group_bytes = index_.group_bytes(set);
-  if (state.pointee_rule != kNone && index_.has_rule(set, state.pointee_rule))
-    sample.bytes.indirect = state.indirect_bytes;
+  // The first that is left: a map that holds pointers of its own to objects of just that size is
+  // rarer.
+  for (std::uint32_t rule : index_.rules_of(set))
+    if (auto sum = std::ranges::find(state.pointees, rule, &PointeeSum::rule);
+        sum != state.pointees.end()) {
+      sample.bytes.indirect = sum->bytes.heap_bytes;
+      sum->bytes.in_memory.add_to(sample);
+      break;
+    }
 }
 
 Result<> TypeCheck::finish(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
                            std::span<DecodedMap> maps) {
-  TRY(read_large_types(reader));
   TRY(check_waiting_keys(reader.space()));
   TRY(find_changed(candidates, reader.space(), maps));
   decide_on_trust();

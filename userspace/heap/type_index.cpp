@@ -170,8 +170,7 @@ const TypeIndex::AboutSet &TypeIndex::about(std::uint32_t set) {
     about.group_bytes = is_first || about.group_bytes == group_bytes ? group_bytes : 0;
     is_first = false;
   }
-  auto place = [this](std::uint32_t number) { return std::pair{rules_[number].rule.kind, number}; };
-  std::ranges::sort(about.rules, {}, place);
+  std::ranges::sort(about.rules, {}, [this](std::uint32_t number) { return place(number); });
   auto repeated = std::ranges::unique(about.rules);
   about.rules.erase(repeated.begin(), repeated.end());
   return about;

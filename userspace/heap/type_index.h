@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -77,6 +78,13 @@ public:
   // To compute the hash, memory has to be read that is not in the group.
   bool needs_memory(std::uint32_t number) const {
     return rules_[number].rule.key_bytes != 0 || rules_[number].hash->needs_memory();
+  }
+  // Where a rule comes in that order. Pointers are pointees to as many types as may be: that all of
+  // them fit by chance is the rarer the more there are.
+  std::tuple<CheckKind, unsigned, std::uint32_t> place(std::uint32_t number) const {
+    const TypeCheckRule &rule = rules_[number].rule;
+    unsigned parts = (rule.key_bytes != 0 ? 1U : 0U) + (rule.element_bytes != 0 ? 1U : 0U);
+    return {rule.kind, rule.kind == CheckKind::pointees ? 2 - parts : 0, number};
   }
   // The types of the set that the rule does not apply to: those that are left where it failed.
   std::uint32_t without(std::uint32_t set, std::uint32_t rule);
