@@ -8,11 +8,13 @@
 
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
-#include "wire/chunk_reader.h"
 #include "recording/recording_writer.h"
+#include "support/snapshot_items.h"
+#include "support/synthetic_core.h"
 #include "support/synthetic_go.h"
 #include "support/synthetic_run.h"
 #include "support/synthetic_types.h"
+#include "wire/chunk_reader.h"
 #include "wire/facts_json.h"
 #include "wire/map_type_json.h"
 #include "wire/source_json.h"
@@ -68,6 +70,47 @@ void write_types(const std::filesystem::path &path, std::uint8_t release,
   write(path, seed);
 }
 
+void write_core_file(const std::filesystem::path &path) {
+  constexpr std::uint64_t kPage = SyntheticCore::kPage;
+  const Bytes executable = SyntheticCore::executable(2);
+  SyntheticCore core;
+  core.segments = {{0x400000, kPage, PF_R | PF_X, {}},
+                   {0x401000, kPage, PF_R | PF_W, Bytes(100)},
+                   {0xc000000000, 2 * kPage, PF_R | PF_W, Bytes(200)}};
+  core.files = {{0x400000, kPage, 0, "/srv/program"}, {0x401000, kPage, 1, "/srv/program"}};
+  core.entry = 0x400100;
+  Bytes seed{static_cast<std::byte>(executable.size()),
+             static_cast<std::byte>(executable.size() >> 8)};
+  for (const Bytes &part : {core.make(), executable})
+    seed.insert(seed.end(), part.begin(), part.end());
+  write(path, seed);
+}
+
+// As snapshot_fuzz.cpp takes them apart.
+void write_snapshots(const std::filesystem::path &corpus) {
+  const Bytes memory(0x40, std::byte{7});
+  Bytes items, body;
+  FieldWriter{body}(std::int64_t{0xc000000000}, 0x30U, 16, 0x10U);
+  append_item(items, SnapshotItem::reads, body);
+  body.clear();
+  FieldWriter{body}(std::vector<Mapping>{
+      {.start = {0x400000}, .size_bytes = 4096, .is_readable = true, .name = "/srv/program"}});
+  append_item(items, SnapshotItem::mappings, body);
+  for (const bool is_swapped : {false, true}) {
+    body.clear();
+    FieldWriter{body}(
+        ResidencyAnswer{.page_bytes = 4096,
+                        .ranges = {{{0xc000000000}, 0x4000}},
+                        .runs = {{.range = {{0xc000001000}, 0x1000}, .is_swapped = is_swapped}}});
+    append_item(items, SnapshotItem::residency, body);
+  }
+  write(corpus / "snapshot", snapshot_of(items, memory));
+  Bytes seed{static_cast<std::byte>(memory.size()), std::byte{0}};
+  for (const Bytes &part : {items, memory})
+    seed.insert(seed.end(), part.begin(), part.end());
+  write(corpus / "items", seed);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -102,5 +145,7 @@ int main(int argc, char **argv) {
   write_types(corpus / "types_fuzz/pairs", 4, Shape::pairs);
   write_types(corpus / "types_fuzz/strides", 6, Shape::strides);
   write_types(corpus / "types_fuzz/buckets", 1, Shape::buckets);
+  write_core_file(corpus / "core_file_fuzz/core");
+  write_snapshots(corpus / "snapshot_fuzz");
   return write_recording(corpus / "recording_fuzz") ? 0 : 1;
 }

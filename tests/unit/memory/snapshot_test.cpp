@@ -10,8 +10,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
-#include "base/byte_reader.h"
-#include "wire/chunk_reader.h"
+#include "support/snapshot_items.h"
 
 namespace mapscope {
 namespace {
@@ -51,22 +50,6 @@ public:
     return pages;
   }
 };
-
-SnapshotProcess some_process() {
-  SnapshotProcess process{.pid = 4711,
-                          .exe = "/srv/program",
-                          .load_bias = {0x1000},
-                          .wall_time_ns = 1'700'000'000'000'000'000};
-  process.facts.path = "/srv/program";
-  process.facts.file_size_bytes = 1 << 20;
-  process.facts.entry = {0x401000};
-  process.facts.entry_offset = {0x1000};
-  process.facts.go_version = "go1.26.8";
-  process.facts.version = {1, 26, 8};
-  process.facts.layout.offsets = {{"runtime.g.goid", 152}};
-  process.facts.variables.heap = {0x5000};
-  return process;
-}
 
 // Bytes of an address space, or why there are none.
 Result<Bytes> read(AddressSpace &space, std::uint64_t address, std::size_t size_bytes) {
@@ -267,55 +250,22 @@ TEST_F(SnapshotTest, AFailureToWriteIsToldAtTheEndAndDisturbsNoRead) {
 
 class Forger {
 public:
-  Forger() {
-    SnapshotProcess process = some_process();
-    FakeSpace space;
-    Fd file{::memfd_create("model", MFD_CLOEXEC)};
-    auto writer = SnapshotWriter::create(Fd{::dup(file.get())}, space, process).value();
-    EXPECT_TRUE(writer->finish());
-    auto source = ByteSource::open(std::move(file)).value();
-    auto chunks = ChunkReader::open(std::move(source), kSnapshotKind).value();
-    const auto step = chunks.next().value();
-    ByteReader items{*step.items};
-    (void)items.read<std::uint8_t>();
-    const auto length = items.read_uvarint().value();
-    const auto body = items.window(0, length).value().bytes();
-    process_ = {body.begin(), body.end()};
-    add_bytes(SnapshotItem::process, process_);
-  }
-
-  Forger &add_bytes(SnapshotItem kind, std::span<const std::byte> body) {
-    items_.push_back(static_cast<std::byte>(kind));
-    append_uvarint(items_, body.size());
-    items_.insert(items_.end(), body.begin(), body.end());
-    item_count_ += kind != SnapshotItem::end;
-    return *this;
-  }
   template <typename... T> Forger &add(SnapshotItem kind, const T &...fields) {
     Bytes body;
     FieldWriter{body}(fields...);
-    return add_bytes(kind, body);
+    append_item(items_, kind, body);
+    return *this;
   }
   Forger &memory(std::span<const std::byte> bytes) {
     memory_.insert(memory_.end(), bytes.begin(), bytes.end());
     return *this;
   }
-  Forger &process_again() { return add_bytes(SnapshotItem::process, process_); }
-
-  std::string refusal(std::optional<SnapshotTotals> totals = std::nullopt) {
-    add(SnapshotItem::end, totals.value_or(SnapshotTotals{item_count_, memory_.size()}));
-    const Fd file{::memfd_create("forged", MFD_CLOEXEC)};
-    auto chunks = ChunkFile::create(Fd{::dup(file.get())}, kSnapshotKind).value();
-    Bytes plain = items_;
-    plain.insert(plain.end(), memory_.begin(), memory_.end());
-    EXPECT_TRUE(chunks.write(plain, items_.size(), 1));
-    auto source = ByteSource::open(Fd{::dup(file.get())}).value();
-    return refusal_of(source.read(0, source.size_bytes()).value());
+  std::string refusal(std::optional<SnapshotTotals> totals = std::nullopt) const {
+    return refusal_of(snapshot_of(items_, memory_, totals));
   }
 
 private:
-  Bytes process_, items_, memory_;
-  std::uint64_t item_count_ = 0;
+  Bytes items_, memory_; // behind the first item
 };
 
 TEST(ForgedSnapshotTest, MayBeSound) {
@@ -329,7 +279,7 @@ TEST(ForgedSnapshotTest, IsRefusedForEveryLie) {
   const auto says = [](const std::string &refusal, std::string_view words) {
     return refusal.contains(words) ? "" : "it says: " + refusal;
   };
-  EXPECT_EQ(says(Forger{}.process_again().refusal(), "where none can be"), "");
+  EXPECT_EQ(says(Forger{}.add(SnapshotItem::process).refusal(), "where none can be"), "");
   EXPECT_EQ(says(Forger{}.add(SnapshotItem::end, 1U, 0U).refusal(), "where none can be"), "");
   EXPECT_EQ(says(Forger{}.add(static_cast<SnapshotItem>(9)).refusal(), "of kind 9"), "");
   EXPECT_EQ(says(Forger{}.refusal(SnapshotTotals{7, 0}), "not what its end says"), "");
