@@ -155,8 +155,10 @@ RuntimeVariables find_runtime_variables(const GoBinary &binary, const BinaryFact
   };
   RuntimeVariables variables{.heap = by_symbol("runtime.mheap_"),
                              .gc_controller = by_symbol("runtime.gcController"),
-                             .statistics = by_symbol("runtime.memstats"),
-                             .hash_keys = by_symbol("runtime.aeskeysched")};
+                             .statistics = by_symbol("runtime.memstats")};
+  if (facts.machine != Machine::amd64) // where the keys are, but the hash is another
+    return variables;
+  variables.hash_keys = by_symbol("runtime.aeskeysched");
   if (variables.hash_keys.value == 0) // from Go 1.27 on
     variables.hash_keys = by_symbol("internal/runtime/maps.aeskeysched");
   if (variables.heap.value != 0 && variables.gc_controller.value != 0 &&

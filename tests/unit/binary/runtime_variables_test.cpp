@@ -134,6 +134,24 @@ TEST_P(RuntimeVariablesTest, CallsThatDisagreeTellNothing) {
   EXPECT_EQ(found.gc_controller, facts->variables.gc_controller);
 }
 
+TEST(Arm64VariablesTest, SymbolsAloneTellOfThem) {
+  const auto path = workload_variant("growth-arm64", "1.26.8", "GOARCH=arm64", "-buildvcs=false");
+  if (!path)
+    GTEST_SKIP() << "Go 1.26.8 can't be had";
+  std::ifstream file(*path, std::ios::binary);
+  const std::string content{std::istreambuf_iterator<char>(file), {}};
+  const auto binary = GoBinary::open(std::as_bytes(std::span{content}), *path);
+  ASSERT_TRUE(binary) << binary.error().message();
+  const auto facts = read_facts(*binary);
+  ASSERT_TRUE(facts) << facts.error().message();
+  const auto symbols = symbols_of(*path);
+  EXPECT_EQ(facts->variables.heap.value, symbols.at("runtime.mheap_"));
+  EXPECT_EQ(facts->variables.gc_controller.value, symbols.at("runtime.gcController"));
+  EXPECT_EQ(facts->variables.statistics.value, symbols.at("runtime.memstats"));
+  // mapscope does not know the hash of that machine, so its keys would prove nothing.
+  EXPECT_EQ(facts->variables.hash_keys.value, 0u);
+}
+
 TEST(PluginsTest, AProgramThatCanLoadThemIsSeenInPart) {
   const auto path = built({"tests/fixtures/plugin_host", "main.go", "plugin_host"}, "1.26.8",
                           "CGO_ENABLED=1", "-buildvcs=false");
