@@ -37,7 +37,7 @@ constexpr const char *kUnused = "";
 
 // `replay` needs nothing of the kernel.
 const std::vector<const char *> kTracers = {"verify", "trace", "record"};
-const std::vector<const char *> kAllThatParse = {"verify", "trace", "record", "inspect"};
+const std::vector<const char *> kAllThatParse = {"verify", "trace", "maps", "record", "inspect"};
 
 // In the order of the report: what everything rests on first.
 // clang-format off
@@ -80,7 +80,7 @@ const std::vector<Row> &rows() {
       {"BPF statistics", try_program_statistics, "run times of BPF programs",
        "run times are not known", {kAdmin}, {}},
       {"process_vm_readv", try_reading_memory, "reading another process's memory",
-       "only one's own children can be looked into", {kPtrace}, {}},
+       "`maps` sees processes of the same user only", {kPtrace}, {}},
       {"pagemap", try_page_map, "which pages are resident",
        "residency is not known", {kPtrace}, {}},
       {"PAGEMAP_SCAN", try_page_map_scan, "which pages are resident, in few calls",
