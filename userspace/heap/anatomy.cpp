@@ -88,7 +88,7 @@ Result<DecodedMap> Anatomist::decode(const HeaderCandidate &header, ObjectReader
   DecodeOptions options{.attempt = number,
                         .contents_bytes_max = is_swiss ? kDirectoryBytesMax : kBucketBytesMax,
                         .requests_max = 1 << 23};
-  if (is_on_stack_ && is_swiss) {
+  if (is_on_stack_) {
     ProcessRange around{{header.address - kStackBytesMax}, 2 * kStackBytesMax};
     return decode_on_stack(header, around, layout_, reader, options);
   }
@@ -97,10 +97,6 @@ Result<DecodedMap> Anatomist::decode(const HeaderCandidate &header, ObjectReader
     TRY(SwissDecoder{layout_}.decode({&header, 1}, reader, options, maps));
   else
     TRY(ClassicDecoder{layout_}.decode({&header, 1}, reader, options, maps));
-  if (is_on_stack_) {
-    maps.front().sample.is_on_stack = true;
-    maps.front().sample.bytes.header = 0;
-  }
   return maps.front();
 }
 
@@ -113,7 +109,7 @@ void settle_group_bytes(MapSample &map, std::uint64_t group_bytes) {
     return;
   map.group_bytes = static_cast<std::uint32_t>(group_bytes);
   if (groups > held)
-    return; // a group on the stack
+    return; // on the stack
   bytes.cells = groups - bytes.control;
   bytes.rounding = held - groups;
 }

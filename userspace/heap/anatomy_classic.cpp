@@ -25,6 +25,8 @@ public:
   Result<> run(std::span<const std::byte> header);
 
 private:
+  // The bucket of a map that is on a stack whole.
+  Result<> take_on_stack(std::uint64_t address);
   Result<> take_array(const BucketArray &array, bool is_old);
   // A bucket of the array and all that hang on it.
   Result<> take_chain(const BucketArray &array, std::span<const std::byte> bucket, bool is_old);
@@ -45,6 +47,8 @@ Result<> ClassicWalk::run(std::span<const std::byte> header) {
   if (buckets == 0)
     return {};
   walk_.anatomy.chain_lengths.resize(kChainsShown);
+  if (walk_.anatomy.map.is_on_stack && !TRY(walk_.reader.object_at(buckets)))
+    return take_on_stack(buckets);
   auto object =
       TRY(walk_.take_object(MapPart::buckets, buckets, wanted_buckets(b) * walk_.group_bytes));
   if (!object)
@@ -58,6 +62,18 @@ Result<> ClassicWalk::run(std::span<const std::byte> header) {
     TRY(take_old(old, static_cast<std::uint8_t>(keeps_size ? b : b - 1)));
   if (auto extra = load<std::uint64_t>(header, at_.extra); extra != 0 && walk_.agrees)
     TRY(take_extra(extra));
+  return {};
+}
+
+Result<> ClassicWalk::take_on_stack(std::uint64_t address) {
+  walk_.parts.add_on_stack(MapPart::buckets, address, walk_.group_bytes);
+  ++walk_.anatomy.chain_lengths[0];
+  if (walk_.group_bytes != 0) {
+    if (TRY(walk_.read(address, bucket_)))
+      return take_bucket(bucket_, false);
+    return {};
+  }
+  walk_.live_count = walk_.anatomy.map.len; // its tophash was seen
   return {};
 }
 
@@ -153,8 +169,10 @@ Result<> ClassicWalk::take_extra(std::uint64_t address) {
 } // namespace
 
 Result<> walk_classic(const HeaderCandidate &header, const DecodedMap &decoded, AnatomyWalk &walk) {
-  walk.group_bytes = decoded.bucket_bytes;
-  if (decoded.contents != 0 && walk.group_bytes < kGroupBytesMin) {
+  if (decoded.bucket_bytes != 0)
+    walk.group_bytes = decoded.bucket_bytes;
+  bool may_be_unknown = decoded.contents == 0 || decoded.sample.is_on_stack;
+  if (walk.group_bytes < kGroupBytesMin && (!may_be_unknown || walk.group_bytes != 0)) {
     walk.agrees = false;
     return {};
   }

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <bit>
 #include <map>
-#include <optional>
 #include <span>
 
 #include "heap/bulk_read.h"
 #include "heap/goroutine_stacks.h"
+#include "heap/group_size.h"
 #include "heap/headers.h"
 #include "heap/heap_layout.h"
 #include "heap/object_reader.h"
@@ -19,14 +19,17 @@
 namespace mapscope {
 namespace {
 
-constexpr std::uint64_t kSmallLenMax = 8;
+bool is_user_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && word >> 47 == 0; }
 
 class StackSearcher {
 public:
   StackSearcher(AddressSpace &space, const HeapLayout &layout, const HeapRoot &root,
                 SpanTable &&spans)
       : space_(space), layout_(layout), spans_(std::move(spans)),
-        finder_(space, layout, root, spans_), reader_(space, spans_) {
+        finder_(space, layout, root, spans_), reader_(space, spans_),
+        contents_at_(layout.maps == MapImplementation::swiss ? layout.swiss.dir_ptr
+                                                             : layout.classic.buckets),
+        contents_bytes_max_(layout.maps == MapImplementation::swiss ? 1ULL << 25 : 1ULL << 34) {
     reader_.set_mode(ObjectReader::Mode::afresh);
   }
 
@@ -42,25 +45,38 @@ private:
   bool may_be_header(std::span<const std::byte> words) const;
   // Whether the runtime has the object allocated. What a frame no longer uses points to is freed.
   Result<bool> is_allocated(std::uint64_t address);
+  Result<bool> is_live(const DecodedMap &map, const LiveStack &stack);
 
   AddressSpace &space_;
   HeapLayout layout_;
   SpanTable spans_;
   HeaderFinder finder_;
   ObjectReader reader_;
+  std::uint32_t contents_at_;        // in a header: the pointer to what it holds
+  std::uint64_t contents_bytes_max_; // 4 million tables, or 16 GiB of buckets
   std::map<std::uint64_t, StackMap> by_contents_;
 };
 
 bool StackSearcher::may_be_header(std::span<const std::byte> words) const {
-  const SwissLayout &at = layout_.swiss;
-  auto contents = load<std::uint64_t>(words, at.dir_ptr);
-  auto dir_len = load<std::uint64_t>(words, at.dir_len);
-  auto seed = load<std::uint64_t>(words, at.seed);
-  auto used = load<std::uint64_t>(words, at.used);
-  // A seed is 64 random bits: one of 130,000 is refused here that need not be, and no pointer is
-  // taken for one.
-  return contents != 0 && contents % 8 == 0 && contents >> 47 == 0 && seed >> 47 != 0 &&
-         (dir_len == 0 ? used <= kSmallLenMax : std::has_single_bit(dir_len));
+  auto contents = load<std::uint64_t>(words, contents_at_);
+  if (!is_user_pointer(contents))
+    return false;
+  if (layout_.maps == MapImplementation::swiss) {
+    const SwissLayout &at = layout_.swiss;
+    auto dir_len = load<std::uint64_t>(words, at.dir_len);
+    // A seed is 64 random bits: one of 130,000 is refused here that need not be, and no pointer
+    // is taken for one.
+    return load<std::uint64_t>(words, at.seed) >> 47 != 0 &&
+           (dir_len == 0 ? load<std::uint64_t>(words, at.used) <= kGroupSlots
+                         : std::has_single_bit(dir_len));
+  }
+  const ClassicLayout &at = layout_.classic;
+  auto old = load<std::uint64_t>(words, at.oldbuckets),
+       extra = load<std::uint64_t>(words, at.extra);
+  // Of seeds here, with 32 bits, one of 65,536 is refused.
+  return load<std::uint32_t>(words, at.hash0) >> 16 != 0 &&
+         load<std::uint64_t>(words, at.count) != 0 && (old == 0 || is_user_pointer(old)) &&
+         (extra == 0 || is_user_pointer(extra));
 }
 
 Result<bool> StackSearcher::is_allocated(std::uint64_t address) {
@@ -78,26 +94,34 @@ Result<bool> StackSearcher::is_allocated(std::uint64_t address) {
   return (bits >> object->slot % 8 & 1) != 0;
 }
 
+Result<bool> StackSearcher::is_live(const DecodedMap &map, const LiveStack &stack) {
+  if (stack.range.contains({map.contents}))
+    return true;
+  auto allocated = is_allocated(map.contents);
+  if (!allocated && allocated.error().code() == Errc::not_found)
+    return false;
+  return allocated;
+}
+
 Result<> StackSearcher::search(const LiveStack &stack, std::span<const std::byte> words) {
-  DecodeOptions options{.contents_bytes_max = 1 << 25, .requests_max = 1 << 23};
   for (std::size_t at = 0; at + layout_.header_size <= words.size(); at += 8) {
     auto here = words.subspan(at, layout_.header_size);
     if (!may_be_header(here))
       continue;
     HeaderCandidate candidate{.address = stack.range.start.value + at};
     std::ranges::copy(here, candidate.bytes.begin());
-    DecodedMap decoded = TRY(decode_on_stack(candidate, stack.range, layout_, reader_, options));
-    if (decoded.outcome != DecodeOutcome::map)
-      continue;
-    bool is_in_stack = stack.range.contains({decoded.contents});
-    if (!is_in_stack) {
-      auto allocated = is_allocated(decoded.contents);
-      if (!allocated && allocated.error().code() != Errc::not_found)
-        return std::unexpected(std::move(allocated).error());
-      if (!allocated || !*allocated)
-        continue;
+    DecodedMap map;
+    // Several sizes of buckets may fit, and one of them agree.
+    for (unsigned attempt = 0; attempt < std::max(map.choice_count, 1U); ++attempt) {
+      map = TRY(decode_on_stack(candidate, stack.range, layout_, reader_,
+                                {.attempt = attempt,
+                                 .contents_bytes_max = contents_bytes_max_,
+                                 .requests_max = 1 << 23}));
+      if (map.outcome == DecodeOutcome::map)
+        break;
     }
-    by_contents_.try_emplace(decoded.contents, StackMap{decoded.sample, stack.goroutine});
+    if (map.outcome == DecodeOutcome::map && TRY(is_live(map, stack)))
+      by_contents_.try_emplace(map.contents, StackMap{map.sample, stack.goroutine});
   }
   return {};
 }
@@ -113,7 +137,7 @@ Result<> StackSearcher::leave_out_copies() {
     left = left.subspan(chunk.size());
     TRY(finder_.find(chunk, candidates));
     for (const HeaderCandidate &candidate : candidates)
-      by_contents_.erase(load<std::uint64_t>(candidate.bytes, layout_.swiss.dir_ptr));
+      by_contents_.erase(load<std::uint64_t>(candidate.bytes, contents_at_));
   }
   return {};
 }
@@ -132,8 +156,6 @@ Result<StackMaps> find_stack_maps(AddressSpace &space, const HeapAnchors &anchor
                                   const BinaryFacts &facts, ProcessAddress all_goroutines,
                                   const StackLimits &limits) {
   HeapLayout layout = TRY(HeapLayout::from(facts));
-  if (layout.maps != MapImplementation::swiss)
-    return fail(Errc::unsupported, "maps on stacks are not visible up to Go 1.23");
   HeapRoot root = TRY_WHILE(find_heap(space, anchors, layout), "finding the heap");
   SpanTable spans = TRY_WHILE(SpanTable::read(space, root, layout), "reading the spans");
   StackSearcher searcher(space, layout, root, std::move(spans));

@@ -1,9 +1,6 @@
-// Maps whose header lies on the stack of a goroutine, where no census of the heap sees it: swiss
-// maps (Go 1.24 on) that the compiler found not to escape. What they hold beyond their first group
-// is on the heap all the same.
-//
-// Of classic maps (up to Go 1.23) nothing on a stack tells a header from other words: a bucket has
-// no word that only a bucket has.
+// Maps whose header lies on the stack of a goroutine, where no census of the heap sees it: those
+// that the compiler found not to escape. What they hold beyond their first group or bucket is on
+// the heap all the same.
 #pragma once
 
 #include <cstdint>
@@ -39,9 +36,9 @@ struct StackLimits {
 };
 
 // `all_goroutines`: of runtime.allgs in the process, BinaryFacts::all_goroutines. Not found are
-// maps that nothing was ever written to and that have no room yet. Errors: unsupported (classic
-// maps; the binary does not tell where goroutines are listed, or how they look), malformed (what
-// lies there is no list of goroutines), as take_census().
+// maps without room for an entry, and classic maps without an entry. Errors: unsupported (the
+// binary does not tell where goroutines are listed, or how they look), malformed (what lies there
+// is no list of goroutines), as take_census().
 // Go source: runtime/proc.go (allgs), runtime/runtime2.go (g, gobuf, stack).
 Result<StackMaps> find_stack_maps(AddressSpace &space, const HeapAnchors &anchors,
                                   const BinaryFacts &facts, ProcessAddress all_goroutines,

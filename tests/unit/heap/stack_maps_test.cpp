@@ -120,7 +120,8 @@ TEST_P(StackMapsTest, CountsStacksBeyondALimit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Releases, StackMapsTest,
-                         ::testing::Values("1.24.13", "1.25.14", "1.26.8", "1.27.4"),
+                         ::testing::Values("1.17.13", "1.19.13", "1.21.13", "1.22.12", "1.23.12",
+                                           "1.24.13", "1.25.14", "1.26.8", "1.27.4"),
                          [](const auto &parameter) {
                            std::string name = "Go" + parameter.param;
                            std::ranges::replace(name, '.', '_');
