@@ -69,11 +69,14 @@ struct Advice {
   }
 
   std::string old_buckets() const {
-    std::uint64_t left =
-        map.map.old_buckets - std::min(map.map.old_buckets, map.map.evacuated_buckets);
-    std::string text = make() + " where it is made spares it the growth";
-    if (left != 0)
-      text += fmt::format("; {} would finish this one", format_counted((left + 1) / 2, "write"));
+    const MapSample &sample = map.map;
+    // A growth to as many buckets clears chains away; no hint prevents that.
+    const bool doubles = sample.old_buckets * 8 < sample.slots;
+    std::string text = doubles ? make() + " where it is made spares it the growth" : std::string{};
+    if (sample.evacuated_buckets < sample.old_buckets)
+      text += fmt::format(
+          "{}{} would finish this one", text.empty() ? "" : "; ",
+          format_counted((sample.old_buckets - sample.evacuated_buckets + 1) / 2, "write"));
     return text;
   }
 

@@ -170,6 +170,9 @@ TEST(MapCauseTest, OldBucketsStayUntilWritesMoveThem) {
       "2.25 MiB; each write moves up to two, and a map that is only read keeps them");
   EXPECT_EQ(judged.advice, "make(map[int]int, 110000) where it is made spares it the growth; 8,191 "
                            "writes would finish this one");
+  map.old_buckets = 32'768; // as many as there are now
+  EXPECT_EQ(MapJudge{growing.facts}.judge(map, Types{&growing.type}).advice,
+            "16,383 writes would finish this one");
 }
 
 TEST(MapCauseTest, GrowthWithoutAHintIsToldWithWhatItCopied) {
