@@ -220,7 +220,7 @@ void TypeCheck::decide_on_trust() {
   }
   maps_refused_ += refused;
   is_trusted_ |= keys_agreed_ >= 2 * kKeysForTrust && keys_agreed_ / 4 >= maps_refused_;
-  is_sure_ = is_trusted_ || refused == 0;
+  is_sure_ = is_trusted_ || maps_refused_ == 0;
   if (!is_trusted_ && maps_refused_ > kRefusedMapsMax)
     can_hash_ = false;
 }

@@ -4,7 +4,8 @@
 //	bytes COUNT          what the maps added to HeapAlloc
 //	ready                then it waits for the end of standard input
 //
-// With -large it makes only maps whose keys or elements are held by pointer, and nothing else.
+// With -large it makes only maps whose keys or elements are held by pointer, and nothing else. With
+// -mutate N, so many goroutines fill and empty these maps for ever, so that lengths are not true.
 package main
 
 import (
@@ -155,14 +156,34 @@ func makeMaps(prototypes []interface{}) {
 	}
 }
 
+// mutate changes every step-th of the maps for ever; no two goroutines have the same one.
+func mutate(first, step int) {
+	for round := 0; ; round++ {
+		for i := first; i < len(maps); i += step {
+			n := 1 + (round*7+i)%40
+			fill(maps[i], 0, n)
+			for j := n / 4; j < n; j++ {
+				maps[i].SetMapIndex(value(maps[i].Type().Key(), j), reflect.Value{})
+			}
+		}
+	}
+}
+
 func main() {
+	mutators := truth.Int("mutate", 0)
 	isLarge := truth.Switch("large")
 	debug.SetGCPercent(-1)
 	maps = make([]reflect.Value, 0, 4096)
+	if isLarge {
+		makeMaps(largePrototypes) // what reflect allocates itself the first time must not count
+		maps = make([]reflect.Value, 0, 4096)
+	}
 	heapBytes()
 	before := heapBytes()
 	if isLarge {
-		makeMaps(largePrototypes)
+		for i := 0; i < 40; i++ { // so many that a thread that the runtime starts meanwhile does not matter
+			makeMaps(largePrototypes)
+		}
 	} else {
 		makeMaps(append(prototypes, largePrototypes...))
 		makeGenericMaps()
@@ -174,6 +195,12 @@ func main() {
 			" 0 0 " + m.Type().String() + "\n")
 	}
 	out.WriteString("bytes " + strconv.FormatUint(bytes, 10) + "\nready\n")
+	if mutators > 0 {
+		debug.SetGCPercent(100)
+	}
+	for i := 0; i < mutators; i++ {
+		go mutate(i, mutators)
+	}
 	out.Flush()
 	os.Stdin.Read(make([]byte, 1))
 	runtime.KeepAlive(maps)

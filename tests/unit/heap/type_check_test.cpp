@@ -95,6 +95,87 @@ TEST_P(TypeCheckTest, TheTruthIsNeverRuledOutAndWhatIsExactIsTrue) {
   fmt::print("{} maps, {} not empty, {} proved, {} exact\n", found, filled, proved, exact);
 }
 
+// The maps change as fast as two goroutines can, and so what is read is torn at times.
+TEST_P(TypeCheckTest, NoMapThatChangesLosesItsType) {
+  constexpr int kCensuses = 5;
+  ASSERT_NO_FATAL_FAILURE(start("types", {"-mutate", "2"}));
+  if (IsSkipped())
+    return;
+  std::uint64_t found = 0, ruled_out = 0, unsettled = 0;
+  for (int i = 0; i < kCensuses; ++i) {
+    auto census = take();
+    ASSERT_TRUE(census) << census.error().message();
+    unsettled += census->counts.unsettled_count;
+    for (std::size_t j = 0; j < census->maps.size(); ++j) {
+      MapSample map = census->maps[j];
+      auto truth = program().maps.find(map.address.value);
+      if (truth == program().maps.end())
+        continue;
+      ++found;
+      auto names = names_of(*census, map);
+      ruled_out += !names.empty() && std::ranges::find(names, truth->second.type) == names.end();
+      EXPECT_FALSE(names.size() == 1 && names.front() != truth->second.type)
+          << truth->second.type << " of " << map.len << " is said to be " << names.front();
+    }
+  }
+  EXPECT_EQ(ruled_out, 0u);
+  EXPECT_GE((found + unsettled) * 100, program().maps.size() * kCensuses * 99);
+}
+
+// Keys and elements above 128 bytes lie in objects of their own.
+TEST_P(TypeCheckTest, CountsKeysAndElementsThatAreHeldByPointer) {
+  ASSERT_NO_FATAL_FAILURE(start("types", {"-large"}));
+  if (IsSkipped())
+    return;
+  auto census = take();
+  ASSERT_TRUE(census) << census.error().message();
+  double bytes = 0, truth = static_cast<double>(program().bytes);
+  for (std::size_t i = 0; i < census->maps.size(); ++i)
+    if (MapSample map = census->maps[i]; program().maps.contains(map.address.value))
+      bytes += static_cast<double>(map.bytes.total());
+  EXPECT_LT(std::abs(bytes - truth) / truth, 0.0001) << bytes - truth << " of " << truth;
+}
+
+TEST_P(TypeCheckTest, NoStrangerIsProved) {
+  ASSERT_NO_FATAL_FAILURE(start("census", {"-n", "1000", "-noise", "500"}));
+  if (IsSkipped())
+    return;
+  auto census = take();
+  ASSERT_TRUE(census) << census.error().message();
+  std::map<std::string, int> proved;
+  for (std::size_t i = 0; i < census->maps.size(); ++i)
+    if (MapSample map = census->maps[i]; map.evidence == MapEvidence::proved)
+      if (auto noise = program().noise.find(map.address.value);
+          noise != program().noise.end() && noise->second != "copy")
+        ++proved[noise->second];
+  for (const auto &[look, count] : proved)
+    ADD_FAILURE() << count << " objects of class " << look << " were proved to be maps";
+}
+
+// With keys that are not those of the process, every map would look like a stranger.
+TEST_P(TypeCheckTest, WrongHashKeysProveAndRefuteNothing) {
+  ASSERT_NO_FATAL_FAILURE(start("types", {}));
+  if (IsSkipped())
+    return;
+  ASSERT_NE(program().anchors.hash_keys.value, 0u);
+  program().anchors.hash_keys = program().anchors.types.start;
+  auto census = take();
+  ASSERT_TRUE(census) << census.error().message();
+  std::uint64_t found = 0;
+  for (std::size_t i = 0; i < census->maps.size(); ++i) {
+    MapSample map = census->maps[i];
+    EXPECT_NE(map.evidence, MapEvidence::proved);
+    auto truth = program().maps.find(map.address.value);
+    if (truth == program().maps.end())
+      continue;
+    ++found;
+    auto names = names_of(*census, map);
+    EXPECT_TRUE(map.bytes.cells == 0 || std::ranges::find(names, truth->second.type) != names.end())
+        << truth->second.type << " is none of: " << listed(names);
+  }
+  EXPECT_EQ(found, program().maps.size());
+}
+
 INSTANTIATE_TEST_SUITE_P(Programs, TypeCheckTest,
                          ::testing::Values(Build{"1.17.13", "plain"}, Build{"1.19.13", "plain"},
                                            Build{"1.21.13", "plain"}, Build{"1.22.12", "plain"},
