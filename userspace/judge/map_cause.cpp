@@ -18,6 +18,8 @@ namespace {
 // Ratios alone are noise: what costs less is not worth a word.
 constexpr std::uint64_t kBytesMin = 1024;
 constexpr std::uint64_t kCopiedBytesMin = 64 << 10;
+// A small map is soon done with its growth, and every map that is filled grows now and then.
+constexpr std::uint64_t kOldBytesMin = 16 << 10;
 
 constexpr std::uint64_t kTooManySlots = 2; // times what make(map, len) has
 // From here on, that the map has become empty says more than the tombstones which that left.
@@ -109,7 +111,7 @@ MapFinding find_overflow(const MapEvidenceOfWaste &map) {
 
 MapFinding find_old_buckets(const MapEvidenceOfWaste &map) {
   const MapSample &sample = map.map;
-  if (sample.bytes.old == 0)
+  if (sample.bytes.old < kOldBytesMin)
     return {};
   std::string moved = sample.old_buckets == 0 ? std::string{}
                                               : fmt::format(": {} of {} old buckets have moved",

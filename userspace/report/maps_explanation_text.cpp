@@ -283,7 +283,7 @@ void Explanation::pages() {
   if (!anatomy_.kernel_pages)
     return;
   std::string text = fmt::format("{} of {}", format_count(*anatomy_.kernel_pages),
-                                 format_bytes(anatomy_.kernel_page_bytes));
+                                 fmt::format("{} KiB", anatomy_.kernel_page_bytes / 1024));
   if (anatomy_.resident_pages)
     text += fmt::format(", {} in memory", format_count(*anatomy_.resident_pages));
   if (anatomy_.swapped_pages)

@@ -146,7 +146,7 @@ element      main.Point, 24 bytes, 14 of them padding
     128 2.25 MiB 2.12 MiB 18,432 72.0 KiB   no 0xc000100000  groups
   and 128 more
 )",
-           "Go's         300 of 8 KiB\nthe kernel's 600 of 4.00 KiB, 590 in memory, 0 in swap\n",
+           "Go's         300 of 8 KiB\nthe kernel's 600 of 4 KiB, 590 in memory, 0 in swap\n",
            "bytes        about 1.56 KiB, give or take 120 B\nfrom         8 of 10 entries\n"})
     EXPECT_NE(text.find(part), std::string::npos) << "missing:\n" << part << "in:\n" << text;
 }
