@@ -25,7 +25,12 @@ struct TypeLeaf {
 // A limit on the work for types that nobody's compiler made.
 struct TypeWork {
   std::uint64_t visits_left = 1 << 20;
-  bool take() { return visits_left != 0 && visits_left-- != 0; }
+  bool take() {
+    if (visits_left == 0)
+      return false;
+    --visits_left;
+    return true;
+  }
 };
 
 // In the order of offsets.

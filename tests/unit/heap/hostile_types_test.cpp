@@ -145,6 +145,31 @@ TEST(HostileTypesTest, AMapTypeWhosePartsContradictEachOtherIsNone) {
       EXPECT_FALSE(is_read(16, 8, with_word(offset, word))) << "a part that is no type";
 }
 
+TEST(HostileTypesTest, ABucketIsAsLargeAsItsPartsAre) {
+  const auto is_read = [](auto change) {
+    SyntheticTypes types;
+    const auto int64 = add_int64(types);
+    const auto map =
+        types.add_map("map[int64]int64", int64, int64, 16, 8, SyntheticTypes::Shape::buckets);
+    change(types, map);
+    FlatMemory memory{SyntheticTypes::kStart, types.bytes()};
+    const auto read =
+        GoTypes::read(memory, memory.range(), facts_with_maps(MapImplementation::classic, 23));
+    return read && read->map_type({map});
+  };
+  EXPECT_TRUE(is_read([](SyntheticTypes &, std::uint64_t) {}));
+  for (std::uint64_t offset : {80, 81, 82}) // of a key, of an element, of the bucket
+    EXPECT_FALSE(is_read([=](SyntheticTypes &types, std::uint64_t map) {
+      types.set<std::uint8_t>(map + offset, 16);
+    }));
+  EXPECT_FALSE(is_read([](SyntheticTypes &types, std::uint64_t map) {
+    const auto small =
+        types.add({.kind = GoKind::int32, .size_bytes = 4, .alignment = 4, .name = "int32"});
+    types.set(map + TypeFields::kMapKey, small);
+    types.set<std::uint8_t>(map + 80, 4); // but the bucket stays as it was
+  }));
+}
+
 TEST(HostileTypesTest, AShapeIsToldFromAType) {
   SyntheticTypes types;
   const auto int64 = add_int64(types);

@@ -1,4 +1,4 @@
-// Starts the program at a pipe, at the addresses that it was linked for.
+// Starts the program at a pipe, and finds its types and hash keys by its own tables.
 #include "unit/heap/key_hash_program.h"
 
 #include <algorithm>
@@ -36,7 +36,7 @@ Pipe make_pipe() {
 } // namespace
 
 std::string GoBuild::name() const {
-  std::string name = "Go" + version + experiment;
+  std::string name = "Go" + version + experiment + (is_pie ? "pie" : "");
   std::ranges::replace(name, '.', '_');
   return name;
 }
@@ -52,13 +52,17 @@ std::vector<GoBuild> all_go_builds() {
           {"1.26.8", ""},
           {"1.27.4", ""},
           {"1.24.13", "noswissmap"},
-          {"1.27.4", "mapsplitgroup"}};
+          {"1.27.4", "mapsplitgroup"},
+          {"1.17.13", "", true},
+          {"1.22.12", "", true},
+          {"1.27.4", "", true}};
 }
 
 std::unique_ptr<KeyHashProgram> KeyHashProgram::start(const GoBuild &build) {
   const auto path =
       built({"tests/unit/heap/key_hashes", ".", "key_hashes_" + build.name()}, build.version,
-            build.experiment.empty() ? "" : "GOEXPERIMENT=" + build.experiment, "");
+            build.experiment.empty() ? "" : "GOEXPERIMENT=" + build.experiment,
+            build.is_pie ? "-buildmode=pie" : "");
   if (!path)
     return nullptr;
   auto program = std::unique_ptr<KeyHashProgram>{new KeyHashProgram};
@@ -144,15 +148,21 @@ bool KeyHashProgram::read_facts_of(const std::string &path) {
   if (!binary)
     return false;
   auto read = mapscope::read_facts(*binary);
-  if (!read)
+  const auto mappings = memory.mappings();
+  if (!read || !mappings)
     return false;
   facts = std::move(*read);
+  const std::uint64_t lowest = binary->elf().segments().front().range.start.value & ~4095ULL;
+  const auto first = std::ranges::find(*mappings, path, &Mapping::name);
+  if (first == mappings->end())
+    return false;
+  const LoadBias bias{first->start.value - lowest};
   const ElfRange &linked = binary->module_data().types;
-  type_range = {{linked.start.value}, linked.size_bytes};
+  type_range = {bias.to_process(linked.start), linked.size_bytes};
   for (const char *name : {"runtime.aeskeysched", "internal/runtime/maps.aeskeysched"})
     if (const auto symbol = binary->elf().find_symbol(name)) {
       HashKeys bytes;
-      if (!read_exactly(memory, symbol->address.value, bytes))
+      if (!read_exactly(memory, bias.to_process(symbol->address).value, bytes))
         return false;
       keys = bytes;
     }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,10 @@ namespace mapscope::testing {
 
 struct GoBuild {
   std::string version, experiment;
+  bool is_pie = false;
 
   std::string name() const; // for a test
+  friend void PrintTo(const GoBuild &build, std::ostream *stream) { *stream << build.name(); }
 };
 
 std::vector<GoBuild> all_go_builds();

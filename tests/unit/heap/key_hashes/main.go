@@ -160,6 +160,16 @@ func maps() []interface{} {
 			F float32
 			B int16
 		}]uint64{{{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}, {13, 0, 15}, {16, 17, 18}}: pattern},
+		map[[7]struct {
+			A int32
+			F float32
+			B int32
+		}]uint64{{{1, 2, 3}, {4, 5, 6}, {7, 8, 9}, {10, 11, 12}, {13, 0, 15}, {16, 17, 18}, {19, 20, 21}}: pattern},
+		map[struct {
+			A    int64
+			None [0]string
+			B, C int32
+		}]uint64{{A: 1, B: 2, C: 3}: pattern},
 		map[[2][3]Single]uint64{{{{"a"}, {"b"}}, {{"c"}, {""}, {"d"}}}: pattern},
 		map[Large]uint64{{Name: "large"}: pattern},
 		map[struct {
