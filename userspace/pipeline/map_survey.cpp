@@ -71,7 +71,7 @@ void MapSurvey::add_to(MapTotals &totals, const MapSample &map) const {
   auto reclaimable = judge_.reclaimable_bytes(map, types_of(map));
   totals.reclaimable_bytes += reclaimable.value_or(0);
   totals.reclaimable_unknown += !reclaimable;
-  if (true) {
+  if (census_.has_residency) {
     totals.resident_bytes = totals.resident_bytes.value_or(0) + map.resident_bytes;
     totals.swapped_bytes = totals.swapped_bytes.value_or(0) + map.swapped_bytes;
   }
