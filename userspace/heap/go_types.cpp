@@ -261,10 +261,11 @@ Result<bool> GoTypes::learn_bytes(AddressSpace &space, std::uint64_t address,
 // Of a struct that reflect made: its fields and their names lie in the heap, too.
 Result<> GoTypes::learn_fields(AddressSpace &space, std::uint64_t descriptor,
                                std::vector<std::uint64_t> &types) {
-  constexpr std::uint64_t kNameBytes = 64; // of a field; longer ones are cut off
+  constexpr std::uint64_t kNameBytes = 64;         // longer ones are not known
+  constexpr std::uint64_t kLearnedFieldsMax = 256; // each costs a read
   const auto start = memory_->word(descriptor + TypeFields::kStructFields);
   const auto count = memory_->word(descriptor + TypeFields::kStructFields + 8);
-  if (!start || !count || *count > kFieldsOfTypeMax ||
+  if (!start || !count || *count > kLearnedFieldsMax ||
       !TRY(learn_bytes(space, *start, *count * TypeFields::kFieldBytes)))
     return {};
   const auto header = memory_->header(descriptor);
