@@ -45,6 +45,7 @@ Result<std::shared_ptr<TypeCheck>> TypeCheck::of(AddressSpace &space, const Heap
 
 void TypeCheck::start(std::size_t map_count) {
   states_.assign(map_count, {});
+  arena_bitmaps_.clear();
   waiting_.clear();
   wanted_.clear();
   key_bytes_.clear();
@@ -85,8 +86,10 @@ void TypeCheck::take_bitmap(const ObjectRequest &request, std::span<const std::b
 
 Result<> TypeCheck::take(std::uint32_t map, const EntryCells &cells, ObjectReader &reader) {
   MapState &state = states_[map];
-  if (!state.is_started)
+  if (!state.is_started) {
+    want_arena_bitmap(map, cells.array, reader.spans());
     TRY(begin(state, cells, reader));
+  }
   if (state.set == 0)
     return {};
   if (!cells.is_overflow()) {
@@ -162,11 +165,8 @@ bool TypeCheck::passes(MapState &state, std::uint32_t number, const EntryCells &
   case CheckKind::group_bytes:
     return cells.group_sizes.empty() ||
            std::ranges::find(cells.group_sizes, rule.places.group_bytes) != cells.group_sizes.end();
-  case CheckKind::pointers: {
-    unsigned words = rule.places.group_bytes / 8;
-    std::uint64_t mask = words >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << words) - 1;
-    return !state.has_bitmap || (state.pointers & mask) == rule.pointer_words;
-  }
+  case CheckKind::pointers:
+    return !state.has_bitmap || has_pointers(state, rule);
   case CheckKind::hash:
     return !is_hashing_ || index_.needs_memory(number) ||
            check_keys(state, number, cells, keys_checked);
@@ -178,6 +178,12 @@ bool TypeCheck::passes(MapState &state, std::uint32_t number, const EntryCells &
     return true; // all of them are looked at, in count_pointees()
   }
   return true;
+}
+
+bool TypeCheck::has_pointers(const MapState &state, const TypeCheckRule &rule) {
+  unsigned words = rule.places.group_bytes / 8;
+  std::uint64_t mask = words >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << words) - 1;
+  return (state.pointers & mask) == rule.pointer_words;
 }
 
 bool TypeCheck::KeyPlace::accepts(std::uint64_t hash) const {

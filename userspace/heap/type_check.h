@@ -88,6 +88,12 @@ private:
     bool is_contradicted : 1 = false;
     bool is_doubtful : 1 = false;
   };
+  // Bits of the first words of an array, in a heapArena.
+  struct ArenaBitmap {
+    std::uint64_t address = 0; // of the byte that they begin in
+    std::uint32_t map = 0;
+    std::uint32_t first_bit = 0; // in it
+  };
   // Where a key was found.
   struct KeyPlace {
     std::uint64_t bucket = 0, bucket_count = 0; // classic
@@ -113,12 +119,16 @@ private:
   bool passes(MapState &state, std::uint32_t rule, const EntryCells &cells, unsigned &keys_checked);
   bool check_keys(const MapState &state, std::uint32_t rule, const EntryCells &cells,
                   unsigned &keys_checked) const;
+  static bool has_pointers(const MapState &state, const TypeCheckRule &rule);
   void drop(MapState &state, std::uint32_t rule);
   void queue_keys(std::uint32_t map, MapState &state, const EntryCells &cells);
   Result<> count_pointees(MapState &state, const EntryCells &cells, ObjectReader &reader);
   // Nothing: not all of them are objects of the right size.
   Result<std::optional<PointeeBytes>> pointee_bytes(const TypeCheckRule &rule,
                                                     const EntryCells &cells, ObjectReader &reader);
+  // What the collector takes for pointers, until Go 1.21.
+  void want_arena_bitmap(std::uint32_t map, const HeapObject &array, const SpanTable &spans);
+  Result<> read_arena_bitmaps(AddressSpace &space);
   Result<> check_waiting_keys(AddressSpace &space);
   Result<> fetch(AddressSpace &space, std::size_t first);
   void want_more(WaitingKey &key);
@@ -144,6 +154,7 @@ private:
 
   // Of the batch; kept for its memory.
   std::vector<MapState> states_;
+  std::vector<ArenaBitmap> arena_bitmaps_;
   std::vector<WaitingKey> waiting_;
   std::vector<WantedRange> wanted_;
   std::vector<std::byte> key_bytes_;
