@@ -13,6 +13,7 @@
 #include "heap/headers.h"
 #include "heap/heap_layout.h"
 #include "heap/object_reader.h"
+#include "heap/resident_pages.h"
 #include "heap/span_table.h"
 #include "heap/stack_header.h"
 
@@ -37,10 +38,25 @@ public:
   Result<> search(const LiveStack &stack, std::span<const std::byte> words);
   // Leaves out what a header of the heap points to, too: the words on the stack are a copy.
   Result<> leave_out_copies();
+  // Tells which of their bytes on the heap are in memory, where that can be known.
+  Result<> tell_residency();
 
   std::vector<StackMap> take() &&;
 
 private:
+  struct Found {
+    HeaderCandidate header;
+    LiveStack stack;
+    unsigned attempt = 0; // that it agreed at
+    MapSample map;
+  };
+
+  Result<DecodedMap> decode(const HeaderCandidate &header, const LiveStack &stack,
+                            unsigned attempt) {
+    return decode_on_stack(
+        header, stack.range, layout_, reader_,
+        {.attempt = attempt, .contents_bytes_max = contents_bytes_max_, .requests_max = 1 << 23});
+  }
   // Whether the words there may be a header that points to something: cheap, for each word.
   bool may_be_header(std::span<const std::byte> words) const;
   // Whether the runtime has the object allocated. What a frame no longer uses points to is freed.
@@ -54,7 +70,7 @@ private:
   ObjectReader reader_;
   std::uint32_t contents_at_;        // in a header: the pointer to what it holds
   std::uint64_t contents_bytes_max_; // 4 million tables, or 16 GiB of buckets
-  std::map<std::uint64_t, StackMap> by_contents_;
+  std::map<std::uint64_t, Found> by_contents_;
 };
 
 bool StackSearcher::may_be_header(std::span<const std::byte> words) const {
@@ -111,17 +127,12 @@ Result<> StackSearcher::search(const LiveStack &stack, std::span<const std::byte
     HeaderCandidate candidate{.address = stack.range.start.value + at};
     std::ranges::copy(here, candidate.bytes.begin());
     DecodedMap map;
-    // Several sizes of buckets may fit, and one of them agree.
-    for (unsigned attempt = 0; attempt < std::max(map.choice_count, 1U); ++attempt) {
-      map = TRY(decode_on_stack(candidate, stack.range, layout_, reader_,
-                                {.attempt = attempt,
-                                 .contents_bytes_max = contents_bytes_max_,
-                                 .requests_max = 1 << 23}));
-      if (map.outcome == DecodeOutcome::map)
-        break;
-    }
+    unsigned attempt = 0; // several sizes of buckets may fit, and one of them agree
+    do
+      map = TRY(decode(candidate, stack, attempt));
+    while (map.outcome != DecodeOutcome::map && ++attempt < map.choice_count);
     if (map.outcome == DecodeOutcome::map && TRY(is_live(map, stack)))
-      by_contents_.try_emplace(map.contents, StackMap{map.sample, stack.goroutine});
+      by_contents_.try_emplace(map.contents, Found{candidate, stack, attempt, map.sample});
   }
   return {};
 }
@@ -142,10 +153,30 @@ Result<> StackSearcher::leave_out_copies() {
   return {};
 }
 
+Result<> StackSearcher::tell_residency() {
+  if (by_contents_.empty())
+    return {};
+  auto pages = ResidentPages::read(space_, spans_);
+  if (!pages) {
+    const Errc code = pages.error().code();
+    return code == Errc::unsupported || code == Errc::denied
+               ? Result<>{}
+               : std::unexpected(std::move(pages).error());
+  }
+  reader_.set_resident_pages(&*pages);
+  for (auto &[contents, found] : by_contents_) {
+    DecodedMap again = TRY(decode(found.header, found.stack, found.attempt));
+    if (again.outcome == DecodeOutcome::map)
+      found.map = again.sample;
+  }
+  reader_.set_resident_pages(nullptr);
+  return {};
+}
+
 std::vector<StackMap> StackSearcher::take() && {
   std::vector<StackMap> maps;
-  for (const auto &[contents, map] : by_contents_)
-    maps.push_back(map);
+  for (const auto &[contents, found] : by_contents_)
+    maps.push_back({found.map, found.stack.goroutine});
   std::ranges::sort(maps, {}, [](const StackMap &map) { return map.map.address; });
   return maps;
 }
@@ -173,6 +204,7 @@ Result<StackMaps> find_stack_maps(AddressSpace &space, const HeapAnchors &anchor
                      }));
   found.left_out_count = stacks.left_count() + cut_count;
   TRY(searcher.leave_out_copies());
+  TRY(searcher.tell_residency());
   found.maps = std::move(searcher).take();
   return found;
 }

@@ -9,7 +9,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/process_files.h"
 #include "heap/anatomy.h"
+#include "memory/live_process.h"
 #include "support/census_program.h"
 #include "unit/binary/built_programs.h"
 
@@ -105,6 +107,24 @@ TEST_P(StackMapsTest, TakesThemApartAsItTakesOthers) {
     EXPECT_EQ(anatomy->map.bytes.total(), truth.bytes);
     ASSERT_FALSE(anatomy->objects.empty());
     EXPECT_TRUE(anatomy->objects.front().is_on_stack);
+  }
+}
+
+TEST_P(StackMapsTest, TellsWhatOfThemIsInMemory) {
+  CensusProgram program(path(), {});
+  ASSERT_TRUE(program.is_ready());
+  auto stat = read_process_stat(program.pid());
+  ASSERT_TRUE(stat);
+  auto memory = LiveProcess::open({static_cast<std::uint32_t>(program.pid()), stat->start_time_ns});
+  ASSERT_TRUE(memory) << memory.error().message();
+  auto found = find_stack_maps(**memory, program.anchors, program.facts,
+                               {program.facts.all_goroutines.value});
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_EQ(found->maps.size(), 60u);
+  for (const StackMap &map : found->maps) {
+    std::uint64_t bytes = map.map.bytes.total();
+    EXPECT_LE(map.map.resident_bytes + map.map.swapped_bytes, bytes);
+    EXPECT_GE(map.map.resident_bytes + map.map.swapped_bytes, bytes / 2);
   }
 }
 
