@@ -80,6 +80,7 @@ private:
   Result<std::vector<HeaderCandidate>> changed(std::span<const HeaderCandidate> candidates);
   // One map, read back to back until it agrees with itself.
   Result<> settle(std::uint64_t address);
+  bool is_being_written(std::span<const std::byte> header) const;
   // Whether a candidate is there now.
   Result<bool> is_live(std::uint64_t address);
   void accept(const DecodedMap &map);
@@ -270,7 +271,7 @@ Result<> CensusTaker::settle(std::uint64_t address) {
     // All that was read is as it was at the last attempt of this kind, and contradicts itself:
     // this is no map.
     digests.push_back(reader_.digest());
-    if (is_afresh && attempt >= map.choice_count &&
+    if (is_afresh && attempt >= map.choice_count && !is_being_written(header) &&
         digests[attempt] == digests[attempt - map.choice_count]) {
       ++census_.counts.rejected_count;
       return {};
@@ -278,6 +279,15 @@ Result<> CensusTaker::settle(std::uint64_t address) {
   }
   ++census_.counts.unsettled_count;
   return {};
+}
+
+// What a thread leaves half done holds still for as long as the kernel lets that thread wait; so it
+// is no proof against a map. Go source: runtime/map.go (hashWriting), internal/runtime/maps/map.go.
+bool CensusTaker::is_being_written(std::span<const std::byte> header) const {
+  constexpr std::uint8_t kHashWriting = 4;
+  return layout_.maps == MapImplementation::swiss
+             ? load<std::uint8_t>(header, layout_.swiss.writing) != 0
+             : (load<std::uint8_t>(header, layout_.classic.flags) & kHashWriting) != 0;
 }
 
 void CensusTaker::accept(const DecodedMap &map) {
