@@ -291,12 +291,11 @@ bool CensusTaker::is_being_written(std::span<const std::byte> header) const {
 }
 
 void CensusTaker::accept(const DecodedMap &map) {
-  if (map.contents != 0 && options_.level != CensusLevel::headers)
-    if (auto object = spans_.find_object(map.contents);
-        object && !owners_.insert(*object, spans_.elem_count(object->span))) {
-      census_.copies.push_back({map.sample.address, {map.contents}});
-      return;
-    }
+  if (map.contents_span != DecodedMap::kNoSpan &&
+      !owners_.insert(map.contents_span, map.contents_slot, spans_.elem_count(map.contents_span))) {
+    census_.copies.push_back({map.sample.address, {map.contents}});
+    return;
+  }
   census_.maps.add(map.sample);
   if (remembers())
     remembering_.note(map);

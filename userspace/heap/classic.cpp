@@ -365,6 +365,8 @@ Result<> ClassicBatch::take_types(std::uint32_t index, Part part, std::uint64_t 
 
 Result<> ClassicBatch::start_old_and_extra(std::uint32_t index) {
   ClassicMap &map = maps_[index];
+  map.result.contents_span = map.buckets.object.span;
+  map.result.contents_slot = map.buckets.object.slot;
   reader_.in_memory(map.buckets.object).add_to(map.result.sample);
   if (map.old.address != 0) {
     auto object = TRY(reader_.object_at(map.old.address));

@@ -35,9 +35,12 @@ struct DecodeOptions {
 };
 
 struct DecodedMap {
+  static constexpr std::uint32_t kNoSpan = 0xffffffff;
+
   MapSample sample;
   // The object that only one header may point to: directory, group or bucket array. 0: none.
   std::uint64_t contents = 0;
+  std::uint32_t contents_span = kNoSpan, contents_slot = 0; // where that is
   DecodeOutcome outcome = DecodeOutcome::pending;
   unsigned choice_count = 1;      // of DecodeOptions::attempt that differ from each other
   std::uint32_t bucket_bytes = 0; // classic: of the one that was taken

@@ -3,6 +3,7 @@
 #include "heap/headers.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "heap/bulk_read.h"
 
@@ -16,6 +17,7 @@ constexpr std::uint64_t kBitmapBytes = 128; // of a page: a bit for each word of
 constexpr std::uint64_t kInlineMarkBytes = 128;
 constexpr std::uint64_t kInlineMarksOffset = kGoPageBytes - 64;
 constexpr std::uint64_t kBitGapBytesMax = 512;
+constexpr std::size_t kSlotsMax = 170; // of 48 bytes in a page
 
 bool bit(std::span<const std::byte> bytes, std::size_t index) {
   return (std::to_integer<unsigned>(bytes[index / 8]) >> (index % 8) & 1) != 0;
@@ -47,6 +49,13 @@ Result<> HeaderFinder::find(std::span<const std::uint32_t> spans,
     std::vector<SpanState> now = TRY(read_fields(todo));
     todo.clear();
     bool is_last_round = round_count == kRoundsMax;
+    // Mostly all of them held still, and then nothing has to be copied.
+    if (found.empty() && std::ranges::all_of(round_.states, [&](const SpanState &state) {
+          return is_same(state, now);
+        })) {
+      found.swap(round_.candidates);
+      return {};
+    }
     for (std::size_t i = 0; i < round_.states.size(); ++i) {
       bool held_still = is_same(round_.states[i], now);
       if (!held_still && !is_last_round) {
@@ -177,14 +186,18 @@ bool HeaderFinder::has_inline_marks(const SpanState &state) const {
              (kGoPageBytes - kBitmapBytes - kInlineMarkBytes) / shape_.slot_bytes;
 }
 
-bool HeaderFinder::is_live(const SpanState &state, std::span<const std::byte> page,
-                           std::size_t slot) const {
-  if (slot >= state.fields.freeindex && !bit(state.allocated, slot))
-    return false;
+// Of slots [first, first + 64), a bit each. `first` is a multiple of 64.
+std::uint64_t HeaderFinder::live_slots(const SpanState &state, std::span<const std::byte> page,
+                                       std::size_t first) const {
+  auto live = load<std::uint64_t>(state.allocated, first / 8);
+  if (state.fields.freeindex >= first + 64)
+    live = ~std::uint64_t{0};
+  else if (state.fields.freeindex > first)
+    live |= (std::uint64_t{1} << (state.fields.freeindex - first)) - 1;
   if (!state.is_unswept())
-    return true;
-  return has_inline_marks(state) ? bit(page.subspan(kInlineMarksOffset), slot)
-                                 : bit(state.marked, slot);
+    return live;
+  return live & (has_inline_marks(state) ? load<std::uint64_t>(page, kInlineMarksOffset + first / 8)
+                                         : load<std::uint64_t>(state.marked, first / 8));
 }
 
 std::uint32_t HeaderFinder::pointers_of(const SpanState &state, std::span<const std::byte> page,
@@ -211,14 +224,19 @@ std::uint32_t HeaderFinder::pointers_of(const SpanState &state, std::span<const 
 
 void HeaderFinder::take_candidates(const SpanState &state, std::span<const std::byte> page,
                                    std::vector<HeaderCandidate> &candidates) const {
-  for (std::size_t slot = 0; slot < state.fields.nelems; ++slot) {
-    if (!is_live(state, page, slot) || pointers_of(state, page, slot) != shape_.pointer_words)
-      continue;
-    HeaderCandidate candidate{.address = state.fields.start + slot * shape_.slot_bytes};
-    std::ranges::copy(page.subspan(slot * shape_.slot_bytes, layout_.header_size),
-                      candidate.bytes.begin());
-    candidates.push_back(candidate);
-  }
+  const std::size_t count = std::min<std::size_t>(state.fields.nelems, kSlotsMax);
+  for (std::size_t first = 0; first < count; first += 64)
+    for (std::uint64_t live = live_slots(state, page, first); live != 0; live &= live - 1) {
+      std::size_t slot = first + static_cast<std::size_t>(std::countr_zero(live));
+      if (slot >= count)
+        break;
+      if (pointers_of(state, page, slot) != shape_.pointer_words)
+        continue;
+      HeaderCandidate &candidate = candidates.emplace_back();
+      candidate.address = state.fields.start + slot * shape_.slot_bytes;
+      std::ranges::copy(page.subspan(slot * shape_.slot_bytes, layout_.header_size),
+                        candidate.bytes.begin());
+    }
 }
 
 } // namespace mapscope

@@ -74,7 +74,8 @@ private:
   Result<> read_bitmaps(std::vector<SpanState> &states);
   Result<> read_arena_bitmaps(std::vector<SpanState> &states);
   bool has_inline_marks(const SpanState &state) const;
-  bool is_live(const SpanState &state, std::span<const std::byte> page, std::size_t slot) const;
+  std::uint64_t live_slots(const SpanState &state, std::span<const std::byte> page,
+                           std::size_t first) const;
   std::uint32_t pointers_of(const SpanState &state, std::span<const std::byte> page,
                             std::size_t slot) const;
   void take_candidates(const SpanState &state, std::span<const std::byte> page,

@@ -12,15 +12,15 @@ namespace mapscope {
 class OwnerSet {
 public:
   // False: it was there before.
-  bool insert(const HeapObject &object, std::uint16_t slots_in_span) {
-    if (object.span >= first_word_.size())
-      first_word_.resize(object.span + 1, kNone);
-    if (first_word_[object.span] == kNone) {
-      first_word_[object.span] = static_cast<std::uint32_t>(words_.size());
+  bool insert(std::uint32_t span, std::uint32_t slot, std::uint16_t slots_in_span) {
+    if (span >= first_word_.size())
+      first_word_.resize(span + 1, kNone);
+    if (first_word_[span] == kNone) {
+      first_word_[span] = static_cast<std::uint32_t>(words_.size());
       words_.resize(words_.size() + (slots_in_span + 63u) / 64);
     }
-    std::uint64_t &word = words_[first_word_[object.span] + object.slot / 64];
-    std::uint64_t bit = std::uint64_t{1} << object.slot % 64;
+    std::uint64_t &word = words_[first_word_[span] + slot / 64];
+    std::uint64_t bit = std::uint64_t{1} << slot % 64;
     bool is_new = (word & bit) == 0;
     word |= bit;
     return is_new;

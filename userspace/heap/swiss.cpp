@@ -146,13 +146,16 @@ Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, Object
     }
     auto object = TRY(reader.object_at(map.contents));
     bool is_small = dir_len == 0;
-    if (!object || (is_small ? possible_group_sizes(*object, 1).empty()
+    auto sizes = is_small && object ? possible_group_sizes(*object, 1) : GroupSizes{};
+    if (!object || (is_small ? sizes.empty()
                              : !object->has_pointers ||
                                    object->size_bytes != heap_bytes(dir_len * 8, true, true))) {
       map.contradict();
       continue;
     }
     map.sample.evidence = MapEvidence::consistent;
+    map.contents_span = object->span;
+    map.contents_slot = object->slot;
     known_[i] = options.known.empty() ? nullptr : options.known[i];
     // What is not seen this time may have left memory.
     if (known_[i] != nullptr && (!known_[i]->holds(map.sample.seed, map.header_digest) ||
@@ -164,7 +167,7 @@ Result<> SwissDecoder::start(std::span<const HeaderCandidate> candidates, Object
       map.sample.bytes.cells = object->size_bytes;
       TableCounts counts{.used = static_cast<std::uint32_t>(map.sample.len)};
       len_in_tables_[i] = map.sample.len;
-      if (known_[i] != nullptr && known_[i]->fits(possible_group_sizes(*object, 1)))
+      if (known_[i] != nullptr && known_[i]->fits(sizes))
         recall(i, map);
       else
         ask_groups(*object, i, counts.pack(), 0, reader);
