@@ -240,10 +240,4 @@ std::vector<std::string> FailOn::unanswered(const MapFigures &figures) const {
   return sentences;
 }
 
-bool FailOn::wants_residency() const {
-  return std::ranges::any_of(conditions_, [](const Condition &condition) {
-    return kFields.at(condition.field).name == "resident";
-  });
-}
-
 } // namespace mapscope

@@ -37,8 +37,6 @@ public:
   std::vector<std::string> unanswered(const MapFigures &figures) const;
 
   bool empty() const { return conditions_.empty(); }
-  // Whether a condition needs to know which bytes are in memory.
-  bool wants_residency() const;
 
 private:
   enum class Comparison { less, at_most, more, at_least, equal, unequal };

@@ -172,7 +172,7 @@ MapFinding find_missing_hint(const MapEvidenceOfWaste &map) {
   // Tables of a map that was made for its entries split too, by chance: where that is likely, a
   // growth tells nothing.
   if (!sample.history.has_grown || sample.history.was_hinted || !a_slot || sample.slots < 16 ||
-      map.rebuild.expected_growths(sample.len) * (map.is_classic ? 0 : 1) > 0.05)
+      (!map.is_classic && map.rebuild.expected_growths(sample.len) > 0.05))
     return {};
   const std::uint64_t last = std::bit_floor(sample.slots - 1); // before the last doubling
   const std::uint64_t load = map.is_classic ? 13 : 14;         // of sixteen slots

@@ -41,12 +41,10 @@ TEST(FailOnTest, TellsWhichConditionHolds) {
 TEST(FailOnTest, WhatIsNotKnownHoldsNothingAndIsSaid) {
   auto conditions = FailOn::parse("resident>1");
   ASSERT_TRUE(conditions);
-  EXPECT_TRUE(conditions->wants_residency());
   EXPECT_EQ(conditions->hits(figures()), std::vector<std::string>{});
   EXPECT_EQ(conditions->unanswered(figures()),
             (std::vector<std::string>{
                 "resident is not known here, so whether it is > 1 B can't be told"}));
-  EXPECT_FALSE(FailOn::parse("bytes>1")->wants_residency());
 }
 
 TEST(FailOnTest, SaysWhatIsPossible) {
