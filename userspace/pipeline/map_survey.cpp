@@ -45,7 +45,7 @@ Result<> MapSurvey::look() {
 Result<> MapSurvey::look_at_stacks() {
   stacks_searched_ = false;
   const BinaryFacts &facts = source_.process.facts;
-  if (facts.map_implementation != MapImplementation::swiss || facts.all_goroutines.value == 0)
+  if (facts.all_goroutines.value == 0)
     return {};
   auto found = find_stack_maps(*source_.memory, anchors_, facts,
                                source_.process.load_bias.to_process(facts.all_goroutines));
