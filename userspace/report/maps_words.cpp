@@ -2,6 +2,7 @@
 #include "report/maps_words.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 
 #include <fmt/chrono.h>
@@ -150,7 +151,7 @@ std::string bar_text(std::uint64_t part, std::uint64_t whole, std::size_t width,
   if (whole != 0 && part != 0) {
     double share = std::min(1.0, static_cast<double>(part) / static_cast<double>(whole));
     filled = std::max<std::size_t>(
-        1, static_cast<std::size_t>(share * static_cast<double>(steps) + 0.5));
+        1, static_cast<std::size_t>(std::lround(share * static_cast<double>(steps))));
     if (part < whole)
       filled = std::min(filled, steps - 1);
   }
