@@ -14,6 +14,9 @@ namespace {
 constexpr unsigned kKeysOfPiece = 4; // whose hashes are computed: 28 bits have to agree by then
 constexpr unsigned kKeysOfMap = 8;
 constexpr unsigned kWaitingKeysOfRule = 2; // each costs a read
+// Of a batch. Real ones need a tenth of it; who makes many types with long keys proves fewer maps.
+constexpr std::uint64_t kWantedBytesMax = 1 << 25;
+constexpr std::size_t kWaitingKeysMax = 1 << 18;
 constexpr std::uint64_t kGroupsLookedAt = 4;
 constexpr std::uint64_t kBitmapBytes = 128, kInlineMarkBytes = 128;
 
@@ -48,6 +51,7 @@ void TypeCheck::start(std::size_t map_count) {
   arena_bitmaps_.clear();
   waiting_.clear();
   wanted_.clear();
+  wanted_bytes_ = 0;
   key_bytes_.clear();
   is_sure_ = true;
 }
@@ -232,6 +236,8 @@ void TypeCheck::queue_keys(std::uint32_t map, MapState &state, const EntryCells 
     const TypeCheckRule &rule = index_.rule(number);
     if (rule.kind != CheckKind::hash || !index_.needs_memory(number))
       continue;
+    if (wanted_bytes_ > kWantedBytesMax || waiting_.size() >= kWaitingKeysMax)
+      return;
     unsigned count = 0;
     for_each_entry(rule.places.group_bytes, cells, [&](const Entry &entry) {
       auto key = mapscope::key_of(rule.places, cells, entry);
@@ -250,6 +256,8 @@ void TypeCheck::queue_keys(std::uint32_t map, MapState &state, const EntryCells 
         wanted_.resize(first);
         return EntryVisit::next;
       }
+      for (std::size_t i = first; i < wanted_.size(); ++i)
+        wanted_bytes_ += wanted_[i].size_bytes;
       waiting_.push_back({.map = map,
                           .rule = number,
                           .first_wanted = static_cast<std::uint32_t>(first),

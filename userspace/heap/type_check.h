@@ -25,7 +25,7 @@
 
 namespace mapscope {
 
-inline constexpr std::uint32_t kFetchedBytesMax = 4096; // of what a key points to, at once
+inline constexpr std::uint32_t kFetchedBytesMax = 1024; // of what a key points to, at once
 
 class TypeCheck {
 public:
@@ -157,6 +157,7 @@ private:
   std::vector<ArenaBitmap> arena_bitmaps_;
   std::vector<WaitingKey> waiting_;
   std::vector<WantedRange> wanted_;
+  std::uint64_t wanted_bytes_ = 0;
   std::vector<std::byte> key_bytes_;
   std::vector<std::byte> fetched_bytes_;
   std::vector<std::uint32_t> order_;                     // of wanted_, by address

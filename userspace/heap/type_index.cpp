@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "go/size_classes.h"
@@ -127,15 +128,17 @@ std::uint32_t TypeIndex::with_group(std::uint32_t set, std::uint64_t group) {
   auto number = group_numbers_.find(group);
   if (number == group_numbers_.end())
     return 0;
+  // What the shapes of that group look like, once somebody asks.
+  std::optional<std::set<std::vector<std::uint32_t>>> shapes;
   return sets_.narrow(set, question(Question::group, number->second), [&](std::uint32_t type) {
     auto is_named = [&](std::uint32_t other) { return types_[other].group.value == group; };
-    if (is_named(type))
-      return true;
-    for (std::uint32_t other = 0; other < types_.size(); ++other)
-      if (types_[other].is_shape && is_named(other) &&
-          rules_of_type_[other] == rules_of_type_[type])
-        return true;
-    return false;
+    if (!shapes) {
+      shapes.emplace();
+      for (std::uint32_t other = 0; other < types_.size(); ++other)
+        if (types_[other].is_shape && is_named(other))
+          shapes->insert(rules_of_type_[other]);
+    }
+    return is_named(type) || shapes->contains(rules_of_type_[type]);
   });
 }
 
@@ -149,10 +152,16 @@ std::uint32_t TypeIndex::without(std::uint32_t set, std::uint32_t rule) {
 }
 
 std::uint32_t TypeIndex::without_shapes(std::uint32_t set) {
+  auto is_shape = [this](std::uint32_t type) { return types_[type].is_shape; };
+  std::optional<std::set<std::vector<std::uint32_t>>> real; // once somebody asks
   return sets_.narrow(set, question(Question::shapes, 0), [&](std::uint32_t type) {
-    return !types_[type].is_shape || std::ranges::none_of(sets_[set], [&](std::uint32_t other) {
-      return !types_[other].is_shape && rules_of_type_[other] == rules_of_type_[type];
-    });
+    if (!real) {
+      real.emplace();
+      for (std::uint32_t other : sets_[set])
+        if (!is_shape(other))
+          real->insert(rules_of_type_[other]);
+    }
+    return !is_shape(type) || !real->contains(rules_of_type_[type]);
   });
 }
 
