@@ -19,10 +19,14 @@ std::uint16_t slot_of(std::uint64_t address) {
 
 } // namespace
 
-std::uint32_t digest_of(std::span<const std::byte> bytes, std::uint64_t place) {
+std::uint32_t digest_of(std::span<const std::byte> bytes, std::uint64_t place,
+                        std::size_t left_out) {
   std::uint64_t digest = place;
   for (std::size_t offset = 0; offset + 8 <= bytes.size(); offset += 8) {
-    digest = (digest ^ load<std::uint64_t>(bytes, offset)) * 0x9e3779b97f4a7c15;
+    auto word = load<std::uint64_t>(bytes, offset);
+    if (left_out - offset < 8)
+      word &= ~(std::uint64_t{0xff} << (left_out - offset) * 8);
+    digest = (digest ^ word) * 0x9e3779b97f4a7c15;
     digest ^= digest >> 32;
   }
   return static_cast<std::uint32_t>(digest);

@@ -48,8 +48,10 @@ struct RememberedMap {
   void tell(DecodedMap &map) const;
 };
 
-// Of bytes that a map depends on. `place`: what else makes it different.
-std::uint32_t digest_of(std::span<const std::byte> bytes, std::uint64_t place);
+// Of bytes that a map depends on. `place`: what else makes it different. `left_out`: the offset of
+// a byte that does not count.
+std::uint32_t digest_of(std::span<const std::byte> bytes, std::uint64_t place,
+                        std::size_t left_out = static_cast<std::size_t>(-8));
 
 class CensusMemory {
 public:

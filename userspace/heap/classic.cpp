@@ -123,9 +123,7 @@ bool ClassicBatch::parse_header(const HeaderCandidate &candidate, ClassicMap &ma
   map.old.address = load<std::uint64_t>(header, at.oldbuckets);
   map.extra = load<std::uint64_t>(header, at.extra);
   map.result.contents = map.buckets.address;
-  HeaderCandidate at_rest = candidate; // as it is while nobody writes or iterates
-  at_rest.bytes[at.flags] = {};
-  map.result.header_digest = digest_of(std::span{at_rest.bytes}.first(layout_.header_size), 0);
+  map.result.header_digest = digest_of(header, 0, at.flags); // as it is while nobody writes
   sample.address = {candidate.address};
   sample.seed = load<std::uint32_t>(header, at.hash0);
   sample.len = load<std::uint64_t>(header, at.count);

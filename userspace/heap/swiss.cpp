@@ -98,9 +98,7 @@ bool SwissDecoder::parse_header(const HeaderCandidate &candidate, DecodedMap &ma
   map.sample.seed = load<std::uint64_t>(header, at.seed);
   map.sample.len = load<std::uint64_t>(header, at.used);
   map.contents = load<std::uint64_t>(header, at.dir_ptr);
-  HeaderCandidate at_rest = candidate; // as it is while nobody writes
-  at_rest.bytes[at.writing] = {};
-  map.header_digest = digest_of(std::span{at_rest.bytes}.first(layout_.header_size), 0);
+  map.header_digest = digest_of(header, 0, at.writing); // as it is while nobody writes
   dir_len = load<std::uint64_t>(header, at.dir_len);
   auto clear_seq = load<std::uint64_t>(header, at.clear_seq);
   map.sample.history.was_cleared = clear_seq != 0;
