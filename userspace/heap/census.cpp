@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -51,6 +52,7 @@ public:
       left = left.subspan(chunk.size());
       TRY(take_chunk(chunk));
     }
+    TRY(look_again_at_copies());
     if (remembers()) {
       remembering_.type_check = types_;
       *options_.memory = std::move(remembering_);
@@ -84,6 +86,9 @@ private:
   // Whether a candidate is there now.
   Result<bool> is_live(std::uint64_t address);
   void accept(const DecodedMap &map);
+  // What one of these maps points to now, of what copies point to.
+  Result<std::unordered_set<std::uint64_t>> owned_by_maps(std::span<const HeaderCopy> copies);
+  Result<> look_again_at_copies();
 
   AddressSpace &space_;
   HeapLayout layout_;
@@ -97,8 +102,10 @@ private:
   std::optional<ResidentPages> pages_;
   OwnerSet owners_;
   std::unordered_set<std::uint64_t> large_contents_;
-  std::vector<HeaderCandidate> candidates_; // of the chunk, and what became of them; kept for
-  std::vector<DecodedMap> maps_;            // their memory
+  bool is_looking_again_ = false;
+  std::unordered_set<std::uint64_t> orphans_; // contents whose owner died since it was read
+  std::vector<HeaderCandidate> candidates_;   // of the chunk, and what became of them; kept for
+  std::vector<DecodedMap> maps_;              // their memory
   // What is left of what an earlier census learned, and what this one has learned so far.
   CensusMemory remembered_, remembering_;
   std::vector<const RememberedMap *> known_; // of the chunk
@@ -292,13 +299,64 @@ bool CensusTaker::is_being_written(std::span<const std::byte> header) const {
 
 void CensusTaker::accept(const DecodedMap &map) {
   if (map.contents_span != DecodedMap::kNoSpan &&
-      !owners_.insert(map.contents_span, map.contents_slot, spans_.elem_count(map.contents_span))) {
+      !owners_.insert(map.contents_span, map.contents_slot, spans_.elem_count(map.contents_span)) &&
+      orphans_.erase(map.contents) == 0) {
     census_.copies.push_back({map.sample.address, {map.contents}});
     return;
   }
   census_.maps.add(map.sample);
-  if (remembers())
+  if (remembers() && !is_looking_again_)
     remembering_.note(map);
+}
+
+Result<std::unordered_set<std::uint64_t>>
+CensusTaker::owned_by_maps(std::span<const HeaderCopy> copies) {
+  constexpr std::size_t kAtOnce = 1 << 14;
+  constexpr std::uint64_t kGapBytesMax = 2048;
+  const std::uint64_t at =
+      layout_.maps == MapImplementation::swiss ? layout_.swiss.dir_ptr : layout_.classic.buckets;
+  std::unordered_map<std::uint64_t, std::uint64_t> owner_of; // contents -> header
+  for (const HeaderCopy &copy : copies)
+    owner_of[copy.contents.value] = 0;
+  std::vector<WantedRange> ranges;
+  for (std::size_t begin = 0; begin < census_.maps.size(); begin += kAtOnce) {
+    ranges.clear();
+    for (std::size_t i = begin; i < std::min(begin + kAtOnce, census_.maps.size()); ++i)
+      ranges.push_back({census_.maps[i].address.value + at, sizeof(std::uint64_t)});
+    std::ranges::sort(ranges, {}, &WantedRange::address);
+    TRY(read_sorted(
+        space_, ranges, kGapBytesMax, [&](std::size_t index, std::span<const std::byte> bytes) {
+          if (bytes.size() != sizeof(std::uint64_t))
+            return;
+          if (auto owner = owner_of.find(load<std::uint64_t>(bytes, 0)); owner != owner_of.end())
+            owner->second = ranges[index].address - at;
+        }));
+  }
+  std::unordered_set<std::uint64_t> owned;
+  for (const auto &[contents, header] : owner_of)
+    if (header != 0 && TRY(is_live(header)))
+      owned.insert(contents);
+  return owned;
+}
+
+// A map that was read may die, and its table then be another map's, which is no copy.
+Result<> CensusTaker::look_again_at_copies() {
+  if (census_.copies.empty())
+    return {};
+  is_looking_again_ = true; // what is remembered is in the order of addresses
+  const std::vector<HeaderCopy> copies = std::exchange(census_.copies, {});
+  auto owned = TRY(owned_by_maps(copies));
+  for (const HeaderCopy &copy : copies) {
+    if (owned.contains(copy.contents.value)) {
+      census_.copies.push_back(copy);
+      continue;
+    }
+    orphans_.insert(copy.contents.value);
+    TRY(settle(copy.address.value));
+    if (orphans_.erase(copy.contents.value) == 0)
+      owned.insert(copy.contents.value);
+  }
+  return {};
 }
 
 } // namespace
