@@ -119,9 +119,10 @@ private:
     if (!status_)
       return 0;
     auto value = rest_.read_uvarint();
-    if (!value)
-      status_ = std::unexpected(std::move(value).error());
-    return value.value_or(0);
+    if (value)
+      return *value;
+    status_ = std::unexpected(std::move(value).error());
+    return 0;
   }
 
   // Of elements that have a byte each at least, so that no length can ask for more memory than
