@@ -14,6 +14,7 @@
 #include "heap/headers.h"
 #include "heap/heap_layout.h"
 #include "heap/heap_statistics.h"
+#include "heap/map_references.h"
 #include "heap/object_reader.h"
 #include "heap/owner_set.h"
 #include "heap/span_table.h"
@@ -53,6 +54,11 @@ public:
       TRY(take_chunk(chunk));
     }
     TRY(look_again_at_copies());
+    if (types_ && options_.level != CensusLevel::headers && !reader_.is_late()) {
+      remembering_.references = std::move(remembered_.references);
+      TRY(tell_references(space_, layout_, spans_, types_->index(), census_.maps,
+                          remembering_.references));
+    }
     if (remembers()) {
       remembering_.type_check = types_;
       *options_.memory = std::move(remembering_);

@@ -17,6 +17,7 @@
 #include "heap/decoded_map.h"
 #include "heap/group_size.h"
 #include "heap/headers.h"
+#include "heap/map_references.h"
 
 namespace mapscope {
 
@@ -70,6 +71,7 @@ public:
 
   // The types of the process and the sets of them, which the maps here are told of.
   std::shared_ptr<TypeCheck> type_check;
+  ReferenceMemory references;
 
 private:
   struct Page {

@@ -1,6 +1,8 @@
 // A row holds what survives the way through it; what does not is kept as it came.
 #include "heap/map_table.h"
 
+#include <algorithm>
+
 namespace mapscope {
 namespace {
 
@@ -105,6 +107,19 @@ MapSample MapTable::operator[](std::size_t index) const {
   const More &more = more_[row.len];
   row.len = more.len;
   return widen(row, more);
+}
+
+void MapTable::add_reference(std::size_t index, std::uint32_t types) {
+  Row &row = rows_[index];
+  if (row.kind == kWide) {
+    MapSample &sample = wide_[row.len];
+    sample.types = types;
+    sample.evidence = std::max(sample.evidence, MapEvidence::referenced);
+    return;
+  }
+  row.types = types;
+  constexpr auto kReferenced = static_cast<std::uint16_t>(MapEvidence::referenced);
+  row.evidence = std::max<std::uint16_t>(row.evidence, kReferenced) & 3;
 }
 
 } // namespace mapscope

@@ -17,6 +17,9 @@ public:
   std::size_t size() const { return rows_.size(); }
   MapSample operator[](std::size_t index) const;
 
+  // The map of that index is pointed to as one, and may have these types.
+  void add_reference(std::size_t index, std::uint32_t types);
+
 private:
   enum RowKind : std::uint16_t { kPlain, kWithMore, kWide };
   struct Row {

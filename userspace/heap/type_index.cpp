@@ -193,4 +193,17 @@ bool TypeIndex::has_rule(std::uint32_t set, std::uint32_t rule) {
   return std::ranges::find(rules, rule) != rules.end();
 }
 
+std::optional<std::uint32_t> TypeIndex::number_of(std::uint64_t descriptor) const {
+  auto type = std::ranges::lower_bound(types_, ProcessAddress{descriptor}, {},
+                                       &MapTypeLayout::descriptor); // in the order of addresses
+  if (type == types_.end() || type->descriptor.value != descriptor)
+    return std::nullopt;
+  return static_cast<std::uint32_t>(type - types_.begin());
+}
+
+std::uint32_t TypeIndex::only(std::uint32_t set, std::uint32_t type) {
+  std::uint32_t result = sets_.intern({type});
+  return result < sets_.size() ? result : set;
+}
+
 } // namespace mapscope

@@ -71,6 +71,11 @@ public:
     return descriptor - go_types_.memory().start() < go_types_.memory().bytes().size();
   }
 
+  // The map type with that descriptor.
+  std::optional<std::uint32_t> number_of(std::uint64_t descriptor) const;
+  // The set of that type alone; `set` where no more sets are kept.
+  std::uint32_t only(std::uint32_t set, std::uint32_t type);
+
   // Tests for the types of a set, in the order of kinds.
   std::span<const std::uint32_t> rules_of(std::uint32_t set);
   const TypeCheckRule &rule(std::uint32_t number) const { return rules_[number].rule; }
