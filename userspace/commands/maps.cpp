@@ -142,7 +142,7 @@ Result<ExitStatus> maps(const MapsOptions &options) {
   MapSource source = TRY(open_source(options));
   if (!options.save.empty())
     source = TRY(save(source, options, request));
-  MapSurvey survey{source};
+  MapSurvey survey{source, options.watch_seconds > 0};
   if (options.watch_seconds > 0)
     return watch(survey, options, request, output);
   std::string text;

@@ -22,16 +22,19 @@ TypeCertainty certainty_of(std::span<const MapTypeLayout *const> types) {
 
 } // namespace
 
-MapSurvey::MapSurvey(MapSource &source)
+MapSurvey::MapSurvey(MapSource &source, bool remembers)
     : source_(source), anchors_(HeapAnchors::of(source.process.facts, source.process.load_bias)),
-      judge_(source.process.facts) {}
+      judge_(source.process.facts) {
+  if (remembers)
+    memory_.emplace();
+}
 
 Result<> MapSurvey::look() {
   if (source_.is_live)
     source_.process.wall_time_ns = now_ns(CLOCK_REALTIME);
   census_ = {}; // a million maps are not kept twice
   census_ = TRY(take_census(*source_.memory, anchors_, source_.process.facts,
-                            {.residency = true, .memory = &memory_}));
+                            {.residency = true, .memory = memory_ ? &*memory_ : nullptr}));
   TRY(look_at_stacks());
   type_sets_.clear();
   for (const std::vector<std::uint32_t> &set : census_.type_sets) {

@@ -31,8 +31,9 @@ struct MapSelection {
 
 class MapSurvey {
 public:
-  // `source` outlives it.
-  explicit MapSurvey(MapSource &source);
+  // `source` outlives it. `remembers`: there will be more than one look, and what one learned is
+  // kept for the next.
+  explicit MapSurvey(MapSource &source, bool remembers = false);
 
   // Looks at the memory anew. Errors: as take_census().
   Result<> look();
@@ -65,7 +66,7 @@ private:
   MapSource &source_;
   HeapAnchors anchors_;
   MapJudge judge_;
-  CensusMemory memory_;
+  std::optional<CensusMemory> memory_;
   Census census_;
   bool stacks_searched_ = false;
   std::vector<Types> type_sets_; // census_.type_sets as what they name
