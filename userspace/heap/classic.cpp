@@ -4,108 +4,39 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
-#include <utility>
 
 #include "heap/bulk_read.h"
-#include "heap/census_memory.h"
-#include "heap/classic_buckets.h"
+#include "heap/classic_batch.h"
 #include "heap/classic_header.h"
-#include "heap/classic_map.h"
 #include "heap/group_size.h"
-#include "heap/type_check.h"
 
 namespace mapscope {
-namespace {
 
-constexpr std::uint32_t kPieceBytes = 1 << 18; // of a large array, at once
-
-enum class Part : std::uint32_t {
-  first,
-  buckets,
-  old_buckets,
-  overflow,
-  old_overflow,
-  dead_overflow,
-  extra,
-  overflow_list
-};
-
-class ClassicBatch {
-public:
-  ClassicBatch(const HeapLayout &layout, ObjectReader &reader, const DecodeOptions &options)
-      : layout_(layout), reader_(reader), options_(options) {}
-
-  Result<> decode(std::span<const HeaderCandidate> candidates, std::vector<DecodedMap> &results) {
-    maps_.resize(candidates.size());
-    if (options_.types != nullptr)
-      options_.types->start(candidates.size());
-    for (std::uint32_t i = 0; i < candidates.size(); ++i)
-      TRY(start(candidates[i], i));
-    while (!next_.empty()) {
-      std::vector<ObjectRequest> wave = std::exchange(next_, {});
-      Result<> taken;
-      TRY(reader_.read(wave, [&](const ObjectRequest &request, std::span<const std::byte> bytes) {
-        if (auto result = take(request, bytes); !result && taken)
-          taken = std::move(result);
-      }));
-      TRY(std::move(taken));
-    }
-    results.clear();
-    for (const ClassicMap &map : maps_)
-      results.push_back(map.result);
-    if (options_.types != nullptr)
-      TRY(options_.types->finish(candidates, reader_, results));
-    for (std::size_t i = 0; i < maps_.size(); ++i)
-      finish(maps_[i], results[i]);
-    return {};
+Result<> ClassicBatch::decode(std::span<const HeaderCandidate> candidates,
+                              std::vector<DecodedMap> &results) {
+  maps_.resize(candidates.size());
+  if (options_.types != nullptr)
+    options_.types->start(candidates.size());
+  for (std::uint32_t i = 0; i < candidates.size(); ++i)
+    TRY(start(candidates[i], i));
+  while (!next_.empty()) {
+    std::vector<ObjectRequest> wave = std::exchange(next_, {});
+    Result<> taken;
+    TRY(reader_.read(wave, [&](const ObjectRequest &request, std::span<const std::byte> bytes) {
+      if (auto result = take(request, bytes); !result && taken)
+        taken = std::move(result);
+    }));
+    TRY(std::move(taken));
   }
-
-private:
-  Result<> start(const HeaderCandidate &candidate, std::uint32_t index);
-  Result<> take(const ObjectRequest &request, std::span<const std::byte> bytes);
-  // The first piece of the array of buckets, which has to tell how large these are.
-  Result<> take_first(std::uint32_t index, std::span<const std::byte> bytes);
-  // The sizes that the buckets of a map may have, into choices_.
-  struct SizeChoice {
-    std::uint32_t bucket_bytes = 0;
-    BucketTotals totals;
-  };
-  Result<> find_sizes(const ClassicMap &map, std::span<const std::byte> bytes);
-  Result<bool> has_overflow_buckets(const ClassicMap &map, std::span<const std::byte> bytes,
-                                    std::uint32_t bucket_bytes);
-  static void note_remains(ClassicMap &map, std::span<const std::byte> buckets,
-                           std::span<const std::byte> array);
-  // What these buckets say of the type of their map.
-  Result<> take_types(std::uint32_t index, Part part, std::uint64_t address,
-                      std::span<const std::byte> bytes);
-  Result<> start_old_and_extra(std::uint32_t index);
-  Result<> take_buckets(std::uint32_t index, std::span<const std::byte> bytes, Part part);
-  Result<> follow(std::uint32_t index, std::uint64_t overflow, Part part);
-  Result<> take_extra(std::uint32_t index, std::span<const std::byte> bytes);
-  Result<> take_overflow_list(std::uint32_t index, std::span<const std::byte> bytes);
-  Result<> ask_object(std::uint32_t index, std::uint64_t address, std::uint32_t size_bytes,
-                      Part part);
-  void ask(std::uint32_t index, std::uint64_t address, std::uint64_t size_bytes, std::uint32_t span,
-           Part part) {
-    if (next_.size() >= options_.requests_max)
-      maps_[index].result.outcome = DecodeOutcome::too_large;
-    else
-      next_.push_back({address, static_cast<std::uint32_t>(size_bytes), span, index,
-                       static_cast<std::uint32_t>(part)});
-  }
-  void ask_pieces(std::uint32_t index, const BucketArray &array, std::uint64_t first_bucket,
-                  Part part);
-  Result<> recall(std::uint32_t index, const HeapObject &object, const RememberedMap &known);
-  void finish(ClassicMap &map, DecodedMap &result) const;
-
-  const HeapLayout &layout_;
-  ObjectReader &reader_;
-  DecodeOptions options_;
-  std::vector<ClassicMap> maps_;
-  std::vector<ObjectRequest> next_;
-  std::vector<SizeChoice> choices_; // of the map that is looked at; their sizes again:
-  std::vector<std::uint32_t> fitting_sizes_;
-};
+  results.clear();
+  for (const ClassicMap &map : maps_)
+    results.push_back(map.result);
+  if (options_.types != nullptr)
+    TRY(options_.types->finish(candidates, reader_, results));
+  for (std::size_t i = 0; i < maps_.size(); ++i)
+    finish(maps_[i], results[i]);
+  return {};
+}
 
 Result<> ClassicBatch::start(const HeaderCandidate &candidate, std::uint32_t index) {
   ClassicMap &map = maps_[index];
@@ -140,7 +71,7 @@ Result<> ClassicBatch::start(const HeaderCandidate &candidate, std::uint32_t ind
     options_.types->ask_bitmap(index, *object, reader_.spans(), next_);
   // From the malloc header on, which names the type.
   ask(index, object->start, std::min<std::uint64_t>(object->size_bytes, kPieceBytes), object->span,
-      Part::first);
+      ClassicPart::first);
   return {};
 }
 
@@ -172,135 +103,22 @@ Result<> ClassicBatch::take(const ObjectRequest &request, std::span<const std::b
     options_.types->take_bitmap(request, bytes);
     return {};
   }
-  auto part = static_cast<Part>(request.tag);
+  auto part = static_cast<ClassicPart>(request.tag);
   switch (part) {
-  case Part::first: {
+  case ClassicPart::first: {
     std::uint64_t header_bytes = map.buckets.address - request.address;
     if (header_bytes != 0)
       map.type_word = load<std::uint64_t>(bytes, 0);
     return take_first(request.map, bytes.subspan(header_bytes));
   }
-  case Part::extra:
+  case ClassicPart::extra:
     return take_extra(request.map, bytes);
-  case Part::overflow_list:
+  case ClassicPart::overflow_list:
     return take_overflow_list(request.map, bytes);
   default:
     TRY(take_buckets(request.map, bytes, part));
     return take_types(request.map, part, request.address, bytes);
   }
-}
-
-// Whether the overflow pointers of buckets of this size, if there are any, lead to such buckets.
-Result<bool> ClassicBatch::has_overflow_buckets(const ClassicMap &map,
-                                                std::span<const std::byte> bytes,
-                                                std::uint32_t bucket_bytes) {
-  std::uint64_t size_bytes =
-      heap_bytes(bucket_bytes, map.buckets.object.has_pointers, layout_.has_malloc_headers());
-  BucketArray array = map.buckets.with_spare(map.b, bucket_bytes);
-  std::uint64_t count = std::min<std::uint64_t>(bytes.size() / bucket_bytes, array.bucket_count);
-  for (std::uint64_t bucket = 0; bucket < count; ++bucket) {
-    auto overflow = load<std::uint64_t>(bytes, (bucket + 1) * bucket_bytes - 8);
-    if (overflow == 0 || array.has_spare(overflow, bucket_bytes))
-      continue;
-    auto object = TRY(reader_.object_at(overflow));
-    if (!object || object->size_bytes != size_bytes)
-      return false;
-  }
-  return true;
-}
-
-Result<> ClassicBatch::find_sizes(const ClassicMap &map, std::span<const std::byte> bytes) {
-  BucketExpectation expected{
-      .overflow_max = map.overflow_count_max(),
-      .live_max = map.result.sample.len,
-      .has_all = map.old.address == 0,
-  };
-  choices_.clear();
-  fitting_sizes_.clear();
-  auto sizes = possible_group_sizes(map.buckets.object, wanted_buckets(map.b));
-  for (std::uint32_t size = sizes.first; size <= sizes.last; size += 8) {
-    auto totals = read_as_buckets(bytes, size, map.buckets.bucket_count, expected);
-    if (!totals || (totals->overflow_count != 0 && !TRY(has_overflow_buckets(map, bytes, size))))
-      continue;
-    choices_.push_back({size, *totals});
-    fitting_sizes_.push_back(size);
-  }
-  return {};
-}
-
-Result<> ClassicBatch::take_first(std::uint32_t index, std::span<const std::byte> bytes) {
-  ClassicMap &map = maps_[index];
-  TRY(find_sizes(map, bytes));
-  if (choices_.empty()) {
-    map.result.contradict();
-    return {};
-  }
-  TRY(take_types(index, Part::first, map.buckets.address, bytes));
-  if (TypeCheck *types = options_.types; types != nullptr && choices_.size() > 1)
-    std::ranges::stable_partition(choices_, [&](const SizeChoice &choice) {
-      return types->may_have_groups_of(index, choice.bucket_bytes);
-    });
-  const SizeChoice choice = choices_[options_.attempt % choices_.size()];
-  map.bucket_bytes = choice.bucket_bytes;
-  map.result.choice_count = static_cast<unsigned>(choices_.size());
-  if (choices_.size() == 1)
-    map.result.sample.group_bytes = map.bucket_bytes;
-  map.buckets = map.buckets.with_spare(map.b, map.bucket_bytes);
-  std::uint64_t here = choice.totals.bucket_count;
-  note_remains(map, bytes.first(here * map.bucket_bytes), bytes);
-  map.result.sample.history.has_deletions |= choice.totals.has_deletions;
-  if (choice.totals.overflow_count == 0)
-    map.live_count += choice.totals.live_count; // nothing to follow
-  else
-    TRY(take_buckets(index, bytes.first(here * map.bucket_bytes), Part::buckets));
-  ask_pieces(index, map.buckets, here, Part::buckets);
-  return start_old_and_extra(index);
-}
-
-// What an emptied map, and what one that was never filled, has in its array.
-void ClassicBatch::note_remains(ClassicMap &map, std::span<const std::byte> buckets,
-                                std::span<const std::byte> array) {
-  MapSample &sample = map.result.sample;
-  // Looked for where fewer are left than growth leaves: half of 6.5 in 8.
-  if (sample.len * 4 < map.buckets.bucket_count * 13)
-    sample.history.has_deletions |= has_deleted_keys(buckets, map.bucket_bytes);
-  // Buckets of an empty map may be all zero, and so is any object that nobody has written.
-  bool is_zero = sample.len == 0 && map.old.address == 0 && map.extra == 0 &&
-                 std::ranges::all_of(array, [](std::byte byte) { return byte == std::byte{0}; });
-  if (is_zero)
-    sample.evidence = MapEvidence::plausible;
-}
-
-Result<> ClassicBatch::take_types(std::uint32_t index, Part part, std::uint64_t address,
-                                  std::span<const std::byte> bytes) {
-  ClassicMap &map = maps_[index];
-  if (options_.types == nullptr || !map.is_pending() || part == Part::dead_overflow)
-    return {};
-  EntryCells cells{.array = map.buckets.object,
-                   .group_count = wanted_buckets(map.b),
-                   .bytes = bytes,
-                   .seed = map.result.sample.seed,
-                   .type_word = map.type_word,
-                   .is_classic = true};
-  if (part == Part::overflow || part == Part::old_overflow) {
-    cells.held_count = 1;
-    return options_.types->take(index, cells, reader_);
-  }
-  const BucketArray &array = part == Part::old_buckets ? map.old : map.buckets;
-  cells.array = array.object;
-  cells.bucket_count = array.bucket_count;
-  cells.held_count = array.bucket_count;
-  if (part == Part::first) {
-    cells.group_sizes = fitting_sizes_;
-  } else {
-    cells.first_group = (address - array.address) / map.bucket_bytes;
-    cells.held_count -= cells.first_group;
-    cells.group_sizes = {&map.bucket_bytes, 1};
-  }
-  if (part == Part::old_buckets)
-    cells.group_count =
-        wanted_buckets(static_cast<std::uint8_t>(std::countr_zero(array.bucket_count)));
-  return options_.types->take(index, cells, reader_);
 }
 
 Result<> ClassicBatch::start_old_and_extra(std::uint32_t index) {
@@ -322,15 +140,15 @@ Result<> ClassicBatch::start_old_and_extra(std::uint32_t index) {
     map.old = map.old.with_spare(old_b, map.bucket_bytes);
     map.result.sample.bytes.old += object->size_bytes;
     reader_.in_memory(*object).add_to(map.result.sample);
-    ask_pieces(index, map.old, 0, Part::old_buckets);
+    ask_pieces(index, map.old, 0, ClassicPart::old_buckets);
   }
   if (map.extra != 0)
-    TRY(ask_object(index, map.extra, layout_.classic.extra_size, Part::extra));
+    TRY(ask_object(index, map.extra, layout_.classic.extra_size, ClassicPart::extra));
   return {};
 }
 
 void ClassicBatch::ask_pieces(std::uint32_t index, const BucketArray &array,
-                              std::uint64_t first_bucket, Part part) {
+                              std::uint64_t first_bucket, ClassicPart part) {
   std::uint64_t bucket_bytes = maps_[index].bucket_bytes;
   std::uint64_t a_piece = kPieceBytes / bucket_bytes;
   for (std::uint64_t bucket = first_bucket; bucket < array.bucket_count; bucket += a_piece)
@@ -340,39 +158,39 @@ void ClassicBatch::ask_pieces(std::uint32_t index, const BucketArray &array,
 
 // Counts the entries of whole buckets, and follows their overflow pointers.
 Result<> ClassicBatch::take_buckets(std::uint32_t index, std::span<const std::byte> bytes,
-                                    Part part) {
+                                    ClassicPart part) {
   ClassicMap &map = maps_[index];
   for (std::size_t at = 0; at + map.bucket_bytes <= bytes.size(); at += map.bucket_bytes) {
     BucketCells cells = look_at_bucket(load<std::uint64_t>(bytes, at));
-    bool may_be_evacuated = part == Part::old_buckets || part == Part::dead_overflow;
+    bool may_be_evacuated = part == ClassicPart::old_buckets || part == ClassicPart::dead_overflow;
     if (!cells.is_valid || (cells.is_evacuated && !may_be_evacuated) ||
-        (part == Part::dead_overflow && !cells.is_evacuated)) {
+        (part == ClassicPart::dead_overflow && !cells.is_evacuated)) {
       map.result.contradict();
       return {};
     }
     map.live_count += cells.live_count;
     MapSample &sample = map.result.sample;
     sample.history.has_deletions |= cells.has_deletions;
-    sample.evacuated_buckets += part == Part::old_buckets && cells.is_evacuated;
+    sample.evacuated_buckets += part == ClassicPart::old_buckets && cells.is_evacuated;
     auto overflow = load<std::uint64_t>(bytes, at + map.bucket_bytes - 8);
     if (overflow == 0)
       continue;
     // An overflow bucket is added to a full one.
     sample.history.has_deletions |= !cells.is_evacuated && cells.live_count < kGroupSlots;
-    bool is_old = part != Part::buckets && part != Part::overflow;
+    bool is_old = part != ClassicPart::buckets && part != ClassicPart::overflow;
     TRY(follow(index, overflow,
-               !is_old              ? Part::overflow
-               : cells.is_evacuated ? Part::dead_overflow
-                                    : Part::old_overflow));
+               !is_old              ? ClassicPart::overflow
+               : cells.is_evacuated ? ClassicPart::dead_overflow
+                                    : ClassicPart::old_overflow));
     if (!map.is_pending())
       return {};
   }
   return {};
 }
 
-Result<> ClassicBatch::follow(std::uint32_t index, std::uint64_t overflow, Part part) {
+Result<> ClassicBatch::follow(std::uint32_t index, std::uint64_t overflow, ClassicPart part) {
   ClassicMap &map = maps_[index];
-  bool is_old = part != Part::overflow;
+  bool is_old = part != ClassicPart::overflow;
   const BucketArray &array = is_old ? map.old : map.buckets;
   std::uint64_t links = ++(is_old ? map.old_overflow_count : map.overflow_count);
   if (links > (is_old ? array.bucket_count * 2 : map.overflow_count_max())) {
@@ -398,7 +216,7 @@ Result<> ClassicBatch::follow(std::uint32_t index, std::uint64_t overflow, Part 
 
 // An object of the map's own bookkeeping, of that size.
 Result<> ClassicBatch::ask_object(std::uint32_t index, std::uint64_t address,
-                                  std::uint32_t size_bytes, Part part) {
+                                  std::uint32_t size_bytes, ClassicPart part) {
   ClassicMap &map = maps_[index];
   auto object = TRY(reader_.object_at(address));
   if (!object || !object->has_pointers ||
@@ -417,7 +235,7 @@ Result<> ClassicBatch::take_extra(std::uint32_t index, std::span<const std::byte
   constexpr std::uint32_t kSliceBytes = 24;
   for (std::uint32_t at : {layout_.classic.extra_overflow, layout_.classic.extra_oldoverflow})
     if (auto list = load<std::uint64_t>(bytes, at); list != 0 && maps_[index].is_pending())
-      TRY(ask_object(index, list, kSliceBytes, Part::overflow_list));
+      TRY(ask_object(index, list, kSliceBytes, ClassicPart::overflow_list));
   return {};
 }
 
@@ -467,8 +285,6 @@ void ClassicBatch::finish(ClassicMap &map, DecodedMap &result) const {
   result.bucket_bytes = map.bucket_bytes;
   result.outcome = DecodeOutcome::map;
 }
-
-} // namespace
 
 Result<> ClassicDecoder::decode(std::span<const HeaderCandidate> candidates, ObjectReader &reader,
                                 const DecodeOptions &options, std::vector<DecodedMap> &maps) const {

@@ -8,6 +8,7 @@
 #include "heap/bulk_read.h"
 #include "heap/census_memory.h"
 #include "heap/group_size.h"
+#include "heap/swiss_groups.h"
 #include "heap/type_check.h"
 
 namespace mapscope {
@@ -17,27 +18,10 @@ constexpr std::uint64_t kTableSlotsMax = 1024;                 // maxTableCapaci
 constexpr std::uint64_t kTableLenMax = kTableSlotsMax / 8 * 7; // maxAvgGroupLoad of 8 is 7
 constexpr std::uint64_t kCountMax = std::uint64_t{1} << 40;    // of anything in one process
 
-constexpr std::uint64_t kFullMask = 0x8080808080808080; // a set bit: not full
-constexpr std::uint64_t kEmpty = 0x80, kDeleted = 0xfe;
-
 // Growth left in a fresh table. Go source: table.go, resetGrowthLeft.
 std::uint64_t load_max(std::uint64_t capacity) {
   return capacity <= kGroupSlots ? capacity - 1 : capacity / 8 * 7;
 }
-
-// What a table says of itself, small enough for the tag of a request.
-struct TableCounts {
-  std::uint32_t used = 0, tombstones = 0; // 1,024 at most
-  std::uint32_t capacity = 0;             // a power of two; 0: the group of a small map
-
-  std::uint32_t pack() const {
-    return used | tombstones << 11 | static_cast<std::uint32_t>(std::bit_width(capacity)) << 22;
-  }
-  static TableCounts unpack(std::uint32_t tag) {
-    std::uint32_t width = tag >> 22;
-    return {tag & 0x7ff, tag >> 11 & 0x7ff, width == 0 ? 0 : std::uint32_t{1} << (width - 1)};
-  }
-};
 
 // The place of a table in its directory: entries [position, position + 2^run_log2).
 struct TablePlace {
@@ -47,44 +31,6 @@ struct TablePlace {
   std::uint32_t pack() const { return position | run_log2 << 24; }
   static TablePlace unpack(std::uint32_t tag) { return {tag & kPositionMax, tag >> 24}; }
 };
-
-struct ControlCounts {
-  std::uint32_t full = 0, deleted = 0;
-  bool is_valid = true; // no byte is anything but full, empty or deleted
-};
-
-ControlCounts &operator+=(ControlCounts &counts, std::uint64_t word) {
-  // Adds up the eight bits without an instruction that not every processor has.
-  std::uint64_t full = (~word & kFullMask) >> 7;
-  counts.full += static_cast<std::uint32_t>(full * 0x0101010101010101 >> 56);
-  // Mostly the rest is empty (0x80); then nothing has to be looked at byte by byte.
-  std::uint64_t low_bits_of_others = ((word & kFullMask) >> 7) * 0x7f;
-  if ((word & low_bits_of_others) == 0)
-    return counts;
-  for (; word != 0; word >>= 8) {
-    std::uint64_t byte = word & 0xff;
-    counts.deleted += byte == kDeleted;
-    counts.is_valid &= byte <= kEmpty || byte == kDeleted;
-  }
-  return counts;
-}
-
-ControlCounts count_controls(std::span<const std::byte> array, std::uint64_t group_count,
-                             std::uint64_t group_bytes) {
-  ControlCounts counts;
-  for (std::uint64_t group = 0; group < group_count && counts.is_valid; ++group)
-    counts += load<std::uint64_t>(array, group * group_bytes);
-  return counts;
-}
-
-bool all_zero(std::span<const std::byte> bytes) {
-  std::size_t offset = 0;
-  for (; offset + 8 <= bytes.size(); offset += 8)
-    if (load<std::uint64_t>(bytes, offset) != 0)
-      return false;
-  return std::ranges::all_of(bytes.subspan(offset),
-                             [](std::byte byte) { return byte == std::byte{0}; });
-}
 
 } // namespace
 
@@ -281,56 +227,6 @@ Result<> SwissDecoder::take_table(const ObjectRequest &request, std::span<const 
 }
 
 namespace {
-
-// Whether deleted keys lie in empty groups: Delete clears an element, but no key without pointers
-// (table.go, Delete), while growth and Clear leave zeros. An insertion under way has written its
-// key before its control byte, but into one group only.
-bool has_deleted_keys(std::span<const std::byte> array, std::uint64_t group_count,
-                      std::uint64_t group_bytes) {
-  constexpr std::uint64_t kGroupsMax = 64; // most of a long array says nothing new
-  constexpr std::uint64_t kAllEmpty = 0x8080808080808080;
-  unsigned found_count = 0;
-  for (std::uint64_t group = 0; group < std::min(group_count, kGroupsMax); ++group)
-    if (load<std::uint64_t>(array, group * group_bytes) == kAllEmpty &&
-        !all_zero(array.subspan(group * group_bytes + 8, group_bytes - 8)) && ++found_count == 2)
-      return true;
-  return false;
-}
-
-// Control words have to say what table or header say of their counts.
-// `sizes`: of a group, as far as they tell.
-void take_groups(TableCounts expected, std::span<const std::byte> bytes, const HeapObject &array,
-                 std::vector<std::uint32_t> &sizes, DecodedMap &map) {
-  sizes.clear();
-  if (expected.capacity == 0) { // a small map never has a deleted slot
-    auto counts = count_controls(bytes, 1, 8);
-    if (!counts.is_valid || counts.full != expected.used || counts.deleted != 0)
-      map.contradict();
-    return;
-  }
-  std::uint64_t group_count = expected.capacity / kGroupSlots;
-  std::uint32_t match = 0, match_count = 0;
-  auto possible = possible_group_sizes(array, group_count);
-  for (std::uint32_t size = possible.first; size <= possible.last; size += 8) {
-    auto counts = count_controls(bytes, group_count, size);
-    if (counts.is_valid && counts.full == expected.used && counts.deleted == expected.tombstones) {
-      match = size;
-      ++match_count;
-      sizes.push_back(size);
-    }
-  }
-  if (match_count == 0)
-    map.contradict();
-  if (match_count != 1)
-    return; // too little in it to tell its size
-  if (map.sample.group_bytes != 0 && map.sample.group_bytes != match)
-    map.contradict(); // all tables of a map have groups of one type
-  map.sample.group_bytes = match;
-  // Looked for where fewer are left than growth leaves: half of 7 in 8.
-  MapHistory &history = map.sample.history;
-  if (!history.has_deletions && expected.used * 16 < expected.capacity * 7)
-    history.has_deletions = has_deleted_keys(bytes, group_count, match);
-}
 
 // What is left once all tables agreed.
 void finish(DecodedMap &map, std::uint64_t len_in_tables) {
