@@ -32,8 +32,8 @@ MAPSCOPE_AES inline __m128i scramble_3_times(__m128i block) {
 
 // The seed of the map, and the length four times.
 MAPSCOPE_AES inline __m128i start(std::uint64_t seed, std::size_t length) {
-  const __m128i block = _mm_insert_epi16(_mm_cvtsi64_si128(static_cast<long long>(seed)),
-                                         static_cast<int>(length & 0xffff), 4);
+  const __m128i block =
+      _mm_set_epi64x(static_cast<long long>(length & 0xffff), static_cast<long long>(seed));
   return _mm_shufflehi_epi16(block, 0);
 }
 
