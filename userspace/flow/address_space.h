@@ -18,6 +18,9 @@ struct MemoryRead {
   ProcessAddress address;
   std::span<std::byte> into;
   bool is_read = false; // all of `into` is filled; false: what it holds means nothing
+  // It tells the time that other memory is compared with: of several answers, a snapshot keeps the
+  // first, as if all had been read then; of all else the last.
+  bool is_clock = false;
 };
 
 struct Mapping {

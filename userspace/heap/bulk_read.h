@@ -45,4 +45,16 @@ template <typename T> Result<T> read_value(AddressSpace &space, std::uint64_t ad
   return value;
 }
 
+// mheap_.sweepgen, against which the spans' own tell what is swept.
+inline Result<std::uint32_t> read_sweepgen(AddressSpace &space, std::uint64_t address) {
+  std::uint32_t sweepgen = 0;
+  MemoryRead read{.address = {address},
+                  .into = std::as_writable_bytes(std::span{&sweepgen, 1}),
+                  .is_clock = true};
+  TRY(space.read({&read, 1}));
+  if (!read.is_read)
+    return fail(Errc::not_found, "the memory at {:#x} can't be read", address);
+  return sweepgen;
+}
+
 } // namespace mapscope

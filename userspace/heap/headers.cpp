@@ -101,7 +101,7 @@ Result<> HeaderFinder::read_round(std::span<const std::uint32_t> spans) {
 // Leaves out spans that hold no headers by now.
 Result<std::vector<HeaderFinder::SpanState>>
 HeaderFinder::read_fields(std::span<const std::uint32_t> spans) {
-  auto sweepgen = TRY(read_value<std::uint32_t>(space_, root_.mheap + layout_.mheap.sweepgen));
+  auto sweepgen = TRY(read_sweepgen(space_, root_.mheap + layout_.mheap.sweepgen));
   struct Place {
     std::uint64_t mspan;
     std::uint32_t span;

@@ -141,7 +141,7 @@ HeapAnchors HeapAnchors::of(const BinaryFacts &facts, LoadBias bias) {
 Result<HeapRoot> read_root(AddressSpace &space, std::uint64_t mheap, const HeapLayout &layout) {
   HeapRoot root{.mheap = mheap};
   std::array<std::uint64_t, 3> slice{};
-  root.sweepgen = TRY(read_value<std::uint32_t>(space, mheap + layout.mheap.sweepgen));
+  root.sweepgen = TRY(read_sweepgen(space, mheap + layout.mheap.sweepgen));
   TRY(read_exactly(space, mheap + layout.mheap.allspans, std::as_writable_bytes(std::span{slice})));
   root.arenas = TRY(read_value<std::uint64_t>(space, mheap + layout.mheap.arenas));
   root.spans = slice[0];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,6 +60,7 @@ private:
   Bytes reads_;                // the body of the open `reads` item
   ProcessRange run_;           // what of `memory_` is not in `reads_` yet; empty: nothing
   std::uint64_t last_end_ = 0; // of the last run in `reads_`
+  std::map<std::uint64_t, Bytes> clocks_; // their first answers, by address
   SnapshotTotals totals_;
   Result<> status_;
 };

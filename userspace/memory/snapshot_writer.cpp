@@ -42,9 +42,12 @@ SnapshotWriter::SnapshotWriter(ChunkFile file, AddressSpace &space)
 
 Result<> SnapshotWriter::read(std::span<MemoryRead> reads) {
   TRY(space_.read(reads));
-  for (const MemoryRead &done : reads)
+  for (const MemoryRead &done : reads) {
     if (done.is_read)
       keep(done.address, done.into);
+    if (done.is_read && done.is_clock)
+      clocks_.try_emplace(done.address.value, done.into.begin(), done.into.end());
+  }
   return {};
 }
 
@@ -136,7 +139,9 @@ Result<std::vector<PageRun>> SnapshotWriter::resident_pages(std::span<const Proc
 }
 
 Result<> SnapshotWriter::finish() {
-  close_reads(); // so that they are counted
+  for (const auto &[address, first] : clocks_)
+    keep({address}, first); // the last one is what a snapshot answers
+  close_reads();            // so that they are counted
   Bytes body;
   FieldWriter{body}(totals_);
   add_item(SnapshotItem::end, body);

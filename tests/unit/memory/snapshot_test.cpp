@@ -99,6 +99,19 @@ std::string refusal_of(std::span<const std::byte> bytes) {
   return snapshot ? "" : snapshot.error().message();
 }
 
+TEST_F(SnapshotTest, OfAClockTheFirstAnswerIsKeptThoughItWasReadAsMemoryToo) {
+  Bytes first(4), later(4);
+  for (Bytes *into : {&first, &later}) {
+    MemoryRead clock{.address = {kHeap + 8}, .into = *into, .is_clock = true};
+    ASSERT_TRUE(writer_->read({&clock, 1}));
+    space_.heap[8] = static_cast<std::byte>(99);
+  }
+  ASSERT_NE(first, later);
+  ASSERT_TRUE(read(*writer_, kHeap, 64));
+  const auto snapshot = taken();
+  EXPECT_EQ(read(*snapshot, kHeap + 8, 4).value(), first);
+}
+
 TEST_F(SnapshotTest, KeepsWhatIsKnownOfTheProcess) {
   const auto snapshot = taken();
   const SnapshotProcess &process = snapshot->process();
