@@ -9,6 +9,8 @@ import unittest
 
 import harness
 
+# How a program was linked has nothing to do with what its maps do; so each case is tried in two ways, and all ways are tried.
+# MAPSCOPE_ALL_MODES=1 tries every case in every way.
 MODES = ["plain", "stripped", "pie", "cgo"]
 CASES = ["healthy", "emptied", "cleared", "over-hinted", "tombstones", "overflow", "old-buckets", "no-hint", "padding"]
 NOBODY = 65534
@@ -99,8 +101,8 @@ class TruthTest(MapsTest):
         self.assertEqual(len(counted), report["totals"]["maps"])
 
     def test_every_map_is_told_with_its_numbers_and_its_cause(self):
-        for mode in MODES:
-            for case in CASES:
+        for index, case in enumerate(CASES):
+            for mode in MODES if os.environ.get("MAPSCOPE_ALL_MODES") else ["plain", MODES[1 + index % 3]]:
                 with self.subTest(mode=mode, case=case):
                     self.assert_case(case, mode)
 
@@ -349,7 +351,7 @@ class SnapshotTest(MapsTest):
 @unittest.skipUnless(shutil.which("gcore"), "gcore is not installed (Debian: gdb).")
 class CoreTest(MapsTest):
     def test_a_core_file_says_what_the_process_said(self):
-        for mode in MODES:
+        for mode in MODES if os.environ.get("MAPSCOPE_ALL_MODES") else ["stripped", "cgo"]:
             with self.subTest(mode=mode), harness.scratch() as directory:
                 executable = harness.workload("bloat", mode=mode)
                 with bloat("overflow", mode) as (program, truth):
