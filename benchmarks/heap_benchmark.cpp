@@ -31,7 +31,7 @@ CensusProgram &program_of(std::int64_t map_count) {
                        (version == nullptr ? "1.26.8" : version) + "/plain/census";
     program.reset();
     program = std::make_unique<CensusProgram>(
-        path, std::vector<std::string>{"-n", std::to_string(map_count), "-silent"});
+        path, std::vector<std::string>{"-n", std::to_string(map_count), "-silent", "-noise", "0"});
     running = map_count;
   }
   return *program;

@@ -284,7 +284,7 @@ std::uint32_t narrow(TypeIndex &types, std::uint32_t set, std::span<const Refere
   return types.only(set, *said);
 }
 
-bool is_unclear(const TypeIndex &types, const MapSample &map) {
+bool is_unclear(const TypeIndex &types, const MapTable::Brief &map) {
   return map.evidence == MapEvidence::plausible || map.evidence == MapEvidence::consistent ||
          types.sets()[map.types].size() != 1;
 }
@@ -310,7 +310,7 @@ std::vector<ReferencedMap> recall(const TypeIndex &types, MapTable &maps,
   std::erase_if(wanted, [&](const Wanted &one) {
     const auto known =
         std::ranges::lower_bound(remembered, one.address, {}, &ReferencedMap::address);
-    const MapSample map = maps[one.row];
+    const MapTable::Brief map = maps.brief(one.row);
     if (known == remembered.end() || known->address != one.address ||
         known->seed != low_half(map.seed))
       return false;
@@ -334,9 +334,10 @@ Result<> tell_references(AddressSpace &space, const HeapLayout &layout, const Sp
     return {};
   std::vector<Wanted> wanted;
   for (std::size_t i = 0; i < maps.size() && wanted.size() < limits.maps_max; ++i)
-    if (const MapSample map = maps[i]; is_unclear(types, map))
-      wanted.push_back({map.address.value, static_cast<std::uint32_t>(i)});
-  std::ranges::sort(wanted, {}, &Wanted::address);
+    if (const MapTable::Brief map = maps.brief(i); is_unclear(types, map))
+      wanted.push_back({map.address, static_cast<std::uint32_t>(i)});
+  if (!std::ranges::is_sorted(wanted, {}, &Wanted::address))
+    std::ranges::sort(wanted, {}, &Wanted::address);
   std::vector<ReferencedMap> found = recall(types, maps, memory.found, wanted);
   // A search costs as much as a census: it is made when there is something new to find.
   if (wanted.size() > memory.left_count + memory.left_count / 8) {

@@ -111,15 +111,13 @@ MapSample MapTable::operator[](std::size_t index) const {
 
 void MapTable::add_reference(std::size_t index, std::uint32_t types) {
   Row &row = rows_[index];
-  if (row.kind == kWide) {
-    MapSample &sample = wide_[row.len];
-    sample.types = types;
-    sample.evidence = std::max(sample.evidence, MapEvidence::referenced);
-    return;
-  }
-  row.types = types;
   constexpr auto kReferenced = static_cast<std::uint16_t>(MapEvidence::referenced);
+  row.types = types;
   row.evidence = std::max<std::uint16_t>(row.evidence, kReferenced) & 3;
+  if (row.kind == kWide) {
+    wide_[row.len].types = types;
+    wide_[row.len].evidence = static_cast<MapEvidence>(row.evidence);
+  }
 }
 
 } // namespace mapscope
