@@ -239,9 +239,10 @@ TEST_P(AnatomyTest, SaysWhatTheProgramSaysOfItsMaps) {
     EXPECT_EQ(anatomy->heap_pages, truth.number("heap"));
     EXPECT_EQ(anatomy->kernel_pages, truth.number("kernel"));
     // The program can't tell a page that the runtime has only read, which takes no memory, from
-    // one that it wrote. Next to the last spare bucket in use there may be one.
+    // one that it wrote. Next to the last spare bucket in use there may be one. And between its
+    // look and ours, something else may have come to lie in a page that it shares with the map.
     ASSERT_TRUE(anatomy->resident_pages);
-    EXPECT_LE(*anatomy->resident_pages, truth.number("resident"));
+    EXPECT_LE(*anatomy->resident_pages, truth.number("resident") + 1);
     EXPECT_GE(*anatomy->resident_pages + 1, truth.number("resident"));
     EXPECT_GE(anatomy->map.bytes.total(), anatomy->map.resident_bytes);
     EXPECT_LE(anatomy->map.bytes.total(),
