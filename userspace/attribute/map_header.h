@@ -11,7 +11,7 @@
 
 namespace mapscope {
 
-inline constexpr unsigned kLogBucketsMax = 48;        // more than any address space holds
+inline constexpr unsigned kLogBucketsMax = 48; // more than any address space holds
 
 // Go source: runtime.hmap in runtime/map.go (until 1.23), runtime/map_noswiss.go (1.24, 1.25);
 // Map in internal/runtime/maps/map.go (1.24 on).

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <optional>
 
-#include "go/map_rules.h"
 #include "attribute/map_header.h"
 #include "attribute/map_tracker.h"
 #include "flow/trace_event.h"
+#include "go/map_rules.h"
 
 namespace mapscope {
 

@@ -9,10 +9,10 @@
 #include <map>
 #include <vector>
 
-#include "go/size_classes.h"
 #include "binary/layout_table.h"
 #include "flow/address_space.h"
 #include "flow/binary_facts.h"
+#include "go/size_classes.h"
 #include "heap/heap_layout.h"
 #include "heap/runtime_data.h"
 
