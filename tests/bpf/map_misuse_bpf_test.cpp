@@ -21,6 +21,8 @@ std::uint64_t address_of(const auto &object) { return reinterpret_cast<std::uint
 
 // fatal(s string), with the map's address in a register that the caller used.
 void report_fatal(const char *message, const std::uint64_t *map) {
+  // A page that this process has not touched since it was forked can't be read by a BPF program.
+  [[maybe_unused]] const std::uint64_t first = *const_cast<const volatile std::uint64_t *>(map);
   run_on_goroutine({.ax = reinterpret_cast<std::uint64_t>(message),
                     .bx = std::strlen(message),
                     .cx = reinterpret_cast<std::uint64_t>(map),
