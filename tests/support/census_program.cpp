@@ -14,20 +14,10 @@
 
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
+#include "support/pipe.h"
 
 namespace mapscope::testing {
 namespace {
-
-struct Pipe {
-  Fd read, write;
-};
-
-Pipe make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    std::abort();
-  return {Fd{ends[0]}, Fd{ends[1]}};
-}
 
 pid_t spawn(const std::string &path, const std::vector<std::string> &arguments, const Fd &input,
             const Fd &output) {

@@ -5,6 +5,7 @@
 
 #include "attach/process.h"
 #include "base/clock.h"
+#include "base/duplicate.h"
 #include "binary/confined_parser.h"
 #include "memory/core_file.h"
 #include "memory/live_process.h"
@@ -18,13 +19,6 @@ Result<Fd> open_file(const std::string &path) {
   if (!file)
     return std::unexpected(Error::from_errno(fmt::format("opening {}", path)));
   return file;
-}
-
-Result<Fd> duplicate(const Fd &file) {
-  Fd copy{::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)};
-  if (!copy)
-    return std::unexpected(Error::from_errno("duplicating a descriptor"));
-  return copy;
 }
 
 // The auxiliary vector says it best, but is a file of the user's own: CAP_SYS_PTRACE alone does not

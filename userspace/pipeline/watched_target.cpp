@@ -4,21 +4,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/duplicate.h"
 #include "pipeline/attacher.h"
 
 namespace mapscope {
-namespace {
-
-// A second descriptor of the same open file: the parser child takes one for itself.
-Result<Fd> duplicate(const Fd &file) {
-  Fd copy{::fcntl(file.get(), F_DUPFD_CLOEXEC, 0)};
-  if (!copy)
-    return std::unexpected(Error::from_errno("duplicating a descriptor"));
-  return copy;
-}
-
-} // namespace
-
 Result<std::unique_ptr<WatchedTarget>> WatchedTarget::open(Tracer &tracer, BinaryCache &binaries,
                                                            ProcessInfo process,
                                                            const ProbeChoice &choice) {

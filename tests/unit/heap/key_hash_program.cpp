@@ -17,24 +17,10 @@
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
 #include "heap/bulk_read.h"
+#include "support/pipe.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope::testing {
-namespace {
-
-struct Pipe {
-  Fd read, write;
-};
-
-Pipe make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    std::abort();
-  return {Fd{ends[0]}, Fd{ends[1]}};
-}
-
-} // namespace
-
 std::string GoBuild::name() const {
   std::string name = "Go" + version + experiment + (is_pie ? "pie" : "");
   std::ranges::replace(name, '.', '_');
