@@ -88,7 +88,9 @@ Result<MapSource> save(MapSource &source, const MapsOptions &options, const Maps
   SnapshotWriter &snapshot = *writer;
   MapSource through{std::move(writer), source.process, source.description, false};
   MapSurvey survey{through};
-  TRY(look(survey, options, request, false));
+  TRY(survey.look());
+  if (request.explain)
+    TRY(survey.explain(*request.explain, options.payload));
   TRY(snapshot.finish());
   return open_snapshot(options.save);
 }

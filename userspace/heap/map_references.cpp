@@ -2,7 +2,6 @@
 #include "heap/map_references.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <unordered_map>
 
