@@ -86,7 +86,11 @@ Result<MapSource> save(MapSource &source, const MapsOptions &options, const Maps
     return std::unexpected(Error::from_errno(fmt::format("opening {}", options.save)));
   auto writer = TRY(SnapshotWriter::create(std::move(file), *source.memory, source.process));
   SnapshotWriter &snapshot = *writer;
-  MapSource through{std::move(writer), source.process, source.description, false};
+  MapSource through{.memory = std::move(writer),
+                    .process = source.process,
+                    .symbolizer = source.symbolizer,
+                    .roots = source.roots,
+                    .description = source.description};
   MapSurvey survey{through};
   TRY(survey.look());
   if (request.explain)

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "flow/map_owner.h"
 #include "flow/map_sample.h"
 #include "flow/map_type_layout.h"
 
@@ -56,6 +57,9 @@ struct JudgedMap {
   MapCause cause = MapCause::none;
   std::string explanation; // of the cause, with its numbers; a sentence
   std::string advice;      // what to do, with the line of Go where there is one; may be empty
+  MapOwner owner;
+  MapSite site;
+  std::vector<SiteShare> written_at; // what probes saw write to it (--learn); samples are hits
 };
 
 } // namespace mapscope

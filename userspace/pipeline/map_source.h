@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "flow/address_space.h"
+#include "flow/program_roots.h"
+#include "flow/source.h"
 #include "memory/snapshot.h"
 
 namespace mapscope {
@@ -16,6 +18,9 @@ namespace mapscope {
 struct MapSource {
   std::unique_ptr<AddressSpace> memory;
   SnapshotProcess process;
+  // What the executable says when it is asked: its own file, or the answers that a snapshot holds.
+  std::shared_ptr<Symbolizer> symbolizer;
+  std::shared_ptr<RootSource> roots;
   std::string description; // "process 4711", "snapshot of process 4711"
   bool is_live = false;
 };

@@ -8,7 +8,9 @@
 
 #include "flow/binary_facts.h"
 #include "flow/judged_map.h"
+#include "flow/learned_map.h"
 #include "flow/map_anatomy.h"
+#include "flow/map_owner.h"
 #include "flow/process_sample.h"
 
 namespace mapscope {
@@ -22,11 +24,18 @@ struct MapTotals { // of all maps but those without contents
   std::uint64_t proved = 0, referenced = 0, consistent = 0;
 };
 
-struct MapGroup { // of one type, or one set of candidates; all of it as JudgedMap has it
+// What the maps of a group share.
+enum class MapGroupBy : std::uint8_t { none, type, owner, site };
+
+struct MapGroup {
+  // By type: one, or one set of candidates; all of it as JudgedMap has it. By owner and by site
+  // too, where all maps of the group have the same.
   std::string type;
   TypeCertainty certainty = TypeCertainty::unknown;
   std::vector<std::string> candidates;
   std::uint64_t candidate_count = 0;
+  MapOwner owner;                  // by owner; reach and path tell maps without one
+  std::optional<SourceFrame> site; // by site; absent: of maps without one
   MapTotals totals;
 };
 
@@ -40,17 +49,24 @@ struct MapsReport {
   CensusCounts counts;
   MapTotals totals;
   std::uint64_t plausible = 0, plausible_bytes = 0; // headers without contents, listed apart
-  bool stacks_searched = false;     // else maps with headers on stacks are not among these
-  std::vector<JudgedMap> maps;      // those to show, in order
-  std::uint64_t selected = 0;       // that the filters let through, shown or not
+  bool stacks_searched = false; // else maps with headers on stacks are not among these
+  std::vector<JudgedMap> maps;  // those to show, in order
+  std::uint64_t selected = 0;   // that the filters let through, shown or not
+  MapGroupBy group_by = MapGroupBy::none;
   std::vector<MapGroup> groups;     // instead, with --group-by
-  std::vector<std::string> remarks; // sentences: what could not be seen
+  OwnerCounts owners;               // was_made: owners and sites are known as far as they can be
+  MapTotals reachable, unreachable; // of the maps of `totals`, where owners were looked for
+  SiteCounts sites;
+  std::vector<SiteUse> site_uses;       // what map code allocated, the most bytes in use first
+  std::optional<LearnedWrites> learned; // counts of --learn; its writes are with the maps
+  std::vector<std::string> remarks;     // sentences: what could not be seen
 };
 
 struct MapExplanation {
   JudgedMap map;
   MapAnatomy anatomy;
   const MapTypeLayout *type = nullptr; // null: not known exactly
+  std::vector<OwnerStep> owner_steps;  // from the root to the map; empty: not known
 };
 
 } // namespace mapscope
