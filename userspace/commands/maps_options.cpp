@@ -117,7 +117,7 @@ Result<MapsRequest> maps_request_of(const MapsOptions &options) {
                        .top = options.top,
                        .min_bytes = TRY(parse_size("--min-bytes", options.min_bytes)),
                        .type = options.type,
-                       .by_type = !options.group_by.empty()};
+                       .group_by = options.group_by.empty() ? MapGroupBy::none : MapGroupBy::type};
   if (!options.explain.empty())
     request.explain = TRY(parse_map_address("--explain", options.explain));
   if (!options.fail_on.empty())

@@ -31,6 +31,7 @@ struct MapsOptions {
 struct MapsRequest {
   MapSelection selection;
   std::optional<ProcessAddress> explain;
+  OwnersWanted owners = OwnersWanted::automatic;
   FailOn fail_on;
 };
 

@@ -197,7 +197,7 @@ MapsReport MapSurvey::report(const MapSelection &selection) const {
   MapsReport report = start_report();
   const std::vector<bool> wanted = wanted_types(selection);
   const std::vector<std::uint64_t> place = alphabet();
-  std::vector<MapTotals> groups(selection.by_type ? type_sets_.size() : 0);
+  std::vector<MapTotals> groups(selection.group_by == MapGroupBy::type ? type_sets_.size() : 0);
   Best best{selection.top};
   for (std::size_t i = 0; i < census_.maps.size(); ++i) {
     const MapSample map = census_.maps[i];
@@ -210,7 +210,7 @@ MapsReport MapSurvey::report(const MapSelection &selection) const {
     if (map.bytes.total() < selection.min_bytes || !wanted[map.types])
       continue;
     ++report.selected;
-    if (selection.by_type) {
+    if (selection.group_by == MapGroupBy::type) {
       add_to(groups[map.types], map);
       continue;
     }
@@ -223,7 +223,7 @@ MapsReport MapSurvey::report(const MapSelection &selection) const {
     if (groups[set].maps != 0)
       best.add(rank_of(groups[set], selection.order, place[set]), groups[set].bytes, set);
   for (std::size_t index : best.take())
-    if (selection.by_type) {
+    if (selection.group_by == MapGroupBy::type) {
       JudgedMap names = judge_.judge({}, type_sets_[index]);
       report.groups.push_back({.type = std::move(names.type),
                                .certainty = names.certainty,

@@ -25,8 +25,21 @@ struct MapSelection {
   MapOrder order = MapOrder::reclaimable;
   std::size_t top = 20; // 0: all
   std::uint64_t min_bytes = 0;
-  std::string type; // as matches_type_name() takes it; empty: all
-  bool by_type = false;
+  std::string type;        // as matches_type_name() takes it; empty: all
+  std::string owner, site; // the same for who holds them, and for lines of source
+  MapGroupBy group_by = MapGroupBy::none;
+};
+
+// Whether a look walks the object graph for owners, and reads the memory profile.
+enum class OwnersWanted {
+  automatic, // where that costs less than a tenth of a second or so
+  yes,
+  no,
+};
+
+struct SurveyOptions {
+  bool remembers = false; // there will be more than one look, and what one learned is kept
+  OwnersWanted owners = OwnersWanted::automatic;
 };
 
 class MapSurvey {
