@@ -26,7 +26,12 @@ struct PackageVariable {
   std::string name; // "main.store"; of a part of one, "main.config.stores"; code: empty
   ElfAddress address;
   ElfAddress type;              // its descriptor; 0: not known, or it was not linked
-  std::uint64_t count = 1;      // values of that type, one behind the other
+  // Where `type` is 0: the descriptor of what each pointer points to, or, with `is_slice`, of the
+  // elements of each slice (24 bytes). 0: not known. The linker drops descriptors of pointers and
+  // slices that no interface holds, and keeps that of what they point to.
+  ElfAddress pointee;
+  bool is_slice = false;
+  std::uint64_t count = 1;      // values, pointers or slices, one behind the other
   std::uint64_t size_bytes = 0; // of all of them
   RootEvidence evidence = RootEvidence::symbol;
   friend bool operator==(const PackageVariable &, const PackageVariable &) = default;
@@ -40,7 +45,9 @@ struct ClosureCode {
   friend auto operator<=>(const ClosureCode &, const ClosureCode &) = default;
 };
 
-// Data with a bitmap of the words that the collector follows: bit i is word i of the range.
+// Data with a bitmap of the words that the collector follows: bit i is word i of the range. The
+// runtime makes it when it starts; then n is the number of words of the range, or else the field
+// is not where it is thought to be.
 // Go source: runtime/symtab.go, moduledata.gcdatamask and gcbssmask.
 struct MaskedData {
   ElfRange range;   // .data or .bss
@@ -48,7 +55,9 @@ struct MaskedData {
   friend bool operator==(const MaskedData &, const MaskedData &) = default;
 };
 
-// Code that uses a word of data, for programs whose variables have no names.
+// Code that uses a word of data, for programs whose variables have no names. Code reaches the
+// fields of a variable by its first word too: a word without a use can belong to the variable in
+// front of it.
 struct DataUse {
   ElfAddress address;
   std::string function;    // one that uses it, of user code if there is one: "main.addSession"
