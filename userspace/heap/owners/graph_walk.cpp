@@ -9,8 +9,9 @@ struct GraphWalk::State {
   OwnerCounts counts;
 };
 
-GraphWalk::GraphWalk(AddressSpace &, const HeapLayout &, const SpanTable &, DynamicTypes &,
-                     OwnerPatterns &, std::span<const std::uint64_t> maps, const WalkLimits &)
+GraphWalk::GraphWalk(AddressSpace &, const HeapLayout &, const SpanTable &,
+                     std::span<const ProcessRange>, DynamicTypes &, OwnerPatterns &,
+                     std::span<const std::uint64_t> maps, const WalkLimits &)
     : state_(std::make_unique<State>()) {
   state_->witnesses.resize(maps.size());
 }

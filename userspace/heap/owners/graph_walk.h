@@ -28,6 +28,9 @@ struct GraphRoot {
   // Words of stacks and masked data have been read already: followed if `has_value`.
   std::uint64_t value = 0;
   bool has_value = false;
+  // Of an untyped word that the collector follows, the word in front of it, if it does not follow
+  // that one: an interface has its type there. 0: nothing is there, or it is not known.
+  std::uint64_t before = 0;
 };
 
 // How a map was reached.
@@ -46,11 +49,12 @@ struct WalkLimits {
 
 class GraphWalk {
 public:
-  // `maps`: addresses of headers on the heap, ascending, each only once. All references outlive the
-  // walk, and `spans` does not change.
+  // `data`: the program's variables, which pointers may lead to as well. `maps`: addresses of
+  // headers on the heap, ascending, each only once. All references outlive the walk, and `spans`
+  // does not change.
   GraphWalk(AddressSpace &space, const HeapLayout &layout, const SpanTable &spans,
-            DynamicTypes &types, OwnerPatterns &patterns, std::span<const std::uint64_t> maps,
-            const WalkLimits &limits);
+            std::span<const ProcessRange> data, DynamicTypes &types, OwnerPatterns &patterns,
+            std::span<const std::uint64_t> maps, const WalkLimits &limits);
   ~GraphWalk();
 
   // Follows these roots to the end, before the next ones: who comes first owns. Words of typed
