@@ -54,6 +54,10 @@ constexpr std::string_view kMisuse[] = {
     "runtime.gopanic",
     "internal/runtime/maps.fatal",
 };
+constexpr std::string_view kMapWrites[] = {
+    "runtime.mapassign",        "runtime.mapassign_fast32",    "runtime.mapassign_fast32ptr",
+    "runtime.mapassign_fast64", "runtime.mapassign_fast64ptr", "runtime.mapassign_faststr",
+};
 constexpr std::string_view kSyscall6[] = {
     "runtime/internal/syscall.Syscall6",       // 1.19 to 1.22
     "internal/runtime/syscall.Syscall6",       // 1.23 to 1.25
@@ -166,6 +170,7 @@ std::span<const std::string_view> watched_callees(MapImplementation implementati
 
 std::span<const HeapRequestFunction> heap_request_functions() { return kHeapRequests; }
 std::span<const std::string_view> misuse_functions() { return kMisuse; }
+std::span<const std::string_view> map_write_functions() { return kMapWrites; }
 std::span<const std::string_view> syscall6_functions() { return kSyscall6; }
 
 bool is_map_writer(std::string_view function) { return matches_any(function, kWriters); }

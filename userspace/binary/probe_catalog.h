@@ -37,6 +37,10 @@ std::span<const HeapRequestFunction> heap_request_functions();
 // What the runtime calls to report wrong use of a map, among other things.
 std::span<const std::string_view> misuse_functions();
 
+// The functions that write one entry, (t *maptype, h or m, key ..): the compiler and reflect call
+// them, each for the keys that it is for.
+std::span<const std::string_view> map_write_functions();
+
 // Where user code enters the kernel from, Go 1.19 on; one of them.
 std::span<const std::string_view> syscall6_functions();
 

@@ -67,6 +67,9 @@ void find_operations(const GoBinary &binary, BinaryFacts &facts) {
   for (std::string_view function : misuse_functions())
     if (auto point = find_probe_point(binary, function, facts))
       facts.misuse.emplace(function, *std::move(point));
+  for (std::string_view function : map_write_functions())
+    if (auto point = find_probe_point(binary, function, facts))
+      facts.map_writes.push_back(*std::move(point));
 }
 
 // Copies of what is watched inside one function: where the first instruction of each stands.

@@ -8,7 +8,7 @@
 namespace mapscope {
 
 // Fills what of `facts` comes from the code: map implementation, operations, heap requests,
-// misuse, inlined copies, map functions and ranges, runtime text, syscall6, systemstack_switch
+// misuse, map writes, inlined copies, map functions and ranges, runtime text, syscall6, systemstack_switch
 // and the TLS offset; and adds a warning for everything that will not be seen.
 //
 // `facts` must have machine, version and uses_pgo already. Errors: malformed (a function that

@@ -143,6 +143,9 @@ struct BinaryFacts {
   // runtime.fatal, internal/runtime/maps.fatal, runtime.throw, runtime.gopanic: see
   // go-runtime notes on map misuse. By function name.
   std::map<std::string, ProbePoint> misuse;
+  // runtime.mapassign and its variants by key type: probed for moments only, see
+  // pipeline/map_learner.h.
+  std::vector<ProbePoint> map_writes;
   std::vector<InlinedCopy> inlined_copies;
   std::vector<FunctionRange> map_functions; // all that create, grow, clear, copy, write or delete
   std::vector<ElfRange> map_ranges;         // these merged to at most four, for the kernel

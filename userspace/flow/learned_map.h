@@ -15,6 +15,9 @@ struct LearnedWrite {
   ProcessAddress map;            // header
   ProcessAddress type;           // descriptor of the map type that the code passed
   ProcessAddress return_address; // in the function that writes
+  // Of the map when it was first written there in the last moment of watching, as MapSample has
+  // it: another one now means another map at that address. 0: could not be read.
+  std::uint64_t seed = 0;
   std::uint64_t hits = 0;
   friend auto operator<=>(const LearnedWrite &, const LearnedWrite &) = default;
 };

@@ -11,6 +11,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "kernel/libbpf_words.h"
 #include "kernel/process_ids.h"
 #include "kernel/skeleton.h"
 #include "skeletons/mapscope.skel.h"
@@ -21,28 +22,6 @@ namespace {
 using RingBuffer = Handle<ring_buffer, ring_buffer__free>;
 
 using Drain = std::function<void(std::span<const std::byte>)>;
-
-// libbpf talks to standard error by itself; we keep its words for the error message.
-thread_local std::string libbpf_words;
-
-int keep_words(libbpf_print_level level, const char *format, va_list arguments) {
-  if (level != LIBBPF_WARN)
-    return 0;
-  char line[1024];
-  int length = std::vsnprintf(line, sizeof(line), format, arguments);
-  if (length > 0 && libbpf_words.size() < 16384)
-    libbpf_words.append(line,
-                        std::min<std::size_t>(static_cast<std::size_t>(length), sizeof(line) - 1));
-  return length;
-}
-
-// The end of what libbpf and the verifier said: the cause stands last.
-std::string last_words() {
-  constexpr std::size_t kBytesMax = 1200;
-  if (libbpf_words.size() <= kBytesMax)
-    return libbpf_words;
-  return "..." + libbpf_words.substr(libbpf_words.size() - kBytesMax);
-}
 
 bool has_tracepoint(const char *name) {
   return libbpf_find_vmlinux_btf_id(name, BPF_TRACE_RAW_TP) > 0;
@@ -107,8 +86,7 @@ Tracer &Tracer::operator=(Tracer &&) noexcept = default;
 Tracer::~Tracer() = default;
 
 Result<Tracer> Tracer::load(const TracerOptions &options) {
-  libbpf_words.clear();
-  libbpf_set_print(keep_words);
+  keep_libbpf_words();
   auto opened = TRY(Opened<mapscope_bpf>::open());
   opened->rodata->mapscope_settings = options.settings;
   std::ranges::copy(options.call_table, opened->rodata->mapscope_call_table);
@@ -122,14 +100,8 @@ Result<Tracer> Tracer::load(const TracerOptions &options) {
   bpf_map__set_max_entries(opened->maps.target_counts, options.targets_max);
 
   auto loaded = std::move(opened).load();
-  if (!loaded) {
-    const Error &error = loaded.error();
-    if (error.code() == Errc::denied) // libbpf guesses at reasons that are not ours
-      return std::unexpected(error);
-    return fail(error.code(),
-                "{}; `mapscope doctor` tells what this kernel lacks. The kernel said: {}",
-                error.message(), last_words());
-  }
+  if (!loaded)
+    return std::unexpected(with_libbpf_words(loaded.error()));
   auto state = std::make_unique<State>(State{.skeleton = std::move(*loaded),
                                              .ring = {},
                                              .waker = {},

@@ -9,18 +9,6 @@
 namespace mapscope {
 namespace {
 
-Result<> check_bytes(const Fd &executable, const PlannedProbe &probe) {
-  std::vector<std::uint8_t> found(probe.expected.size());
-  ssize_t size =
-      ::pread(executable.get(), found.data(), found.size(), static_cast<off_t>(probe.offset.value));
-  if (size != static_cast<ssize_t>(found.size()) || found != probe.expected)
-    return fail(Errc::malformed,
-                "the file has changed: at {:#x}, where the probe for {} goes, stand other bytes "
-                "than before; nothing was placed",
-                probe.offset.value, probe.function);
-  return {};
-}
-
 UprobeProgram program_of(ProbeKind kind) {
   switch (kind) {
   case ProbeKind::map_operation:
@@ -39,12 +27,25 @@ UprobeProgram program_of(ProbeKind kind) {
 
 } // namespace
 
+Result<> check_bytes(const Fd &executable, std::string_view function, FileOffset offset,
+                     const std::vector<std::uint8_t> &expected) {
+  std::vector<std::uint8_t> found(expected.size());
+  ssize_t size =
+      ::pread(executable.get(), found.data(), found.size(), static_cast<off_t>(offset.value));
+  if (size != static_cast<ssize_t>(found.size()) || found != expected)
+    return fail(Errc::malformed,
+                "the file has changed: at {:#x}, where the probe for {} goes, stand other bytes "
+                "than before; nothing was placed",
+                offset.value, function);
+  return {};
+}
+
 Result<std::vector<UprobeLinks>> place_probes(Tracer &tracer, const ProbePlan &plan,
                                               const Fd &executable, pid_t pid, std::uint32_t index,
                                               std::optional<FileOffset> await_entry) {
   std::array<std::vector<UprobeSite>, kProbeKindCount> sites;
   for (const PlannedProbe &probe : plan.probes) {
-    TRY(check_bytes(executable, probe));
+    TRY(check_bytes(executable, probe.function, probe.offset, probe.expected));
     sites[static_cast<std::size_t>(probe.kind)].push_back(
         {probe.offset, PROBE_COOKIE(probe.subject, probe.opens_window, index) |
                            PROBE_COOKIE_STACK_CHECK(probe.on_stack_check)});

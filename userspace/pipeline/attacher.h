@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <string_view>
 #include <vector>
 
 #include "attach/plan.h"
@@ -11,6 +12,11 @@
 #include "kernel/tracer.h"
 
 namespace mapscope {
+
+// Whether these bytes of an instruction still stand in the file: a probe inside of one would kill
+// the process. Errors: malformed.
+Result<> check_bytes(const Fd &executable, std::string_view function, FileOffset offset,
+                     const std::vector<std::uint8_t> &expected);
 
 // Every probe of `plan`, in one link for each kind. `executable` is the file that the facts
 // were read from: probes go to that inode, whatever its path names by now. Fails without

@@ -135,6 +135,8 @@ void add_probes(const BinaryFacts &facts, Screen &screen) {
       add_probe(fmt::format("heap_{}", name), found->second, screen);
   for (const auto &[function, point] : facts.misuse)
     add_probe("misuse", point, screen);
+  for (const ProbePoint &point : facts.map_writes)
+    add_probe("write", point, screen);
 }
 
 // Copies that the compiler put into other functions, where a probe would have to go as well.

@@ -73,6 +73,8 @@ Result<> check_facts(const BinaryFacts &facts) {
     TRY(check_probe(point, facts));
   for (const auto &[function, point] : facts.misuse)
     TRY(check_probe(point, facts));
+  for (const ProbePoint &point : facts.map_writes)
+    TRY(check_probe(point, facts));
   return check_data(facts);
 }
 

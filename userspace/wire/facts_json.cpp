@@ -157,6 +157,7 @@ template <typename Archive> void exchange(Archive &archive, BinaryFacts &facts) 
   archive("operations", facts.operations);
   archive("heap_requests", facts.heap_requests);
   archive("misuse", facts.misuse);
+  archive.added("map_writes", facts.map_writes);
   archive("inlined_copies", facts.inlined_copies);
   archive("map_functions", facts.map_functions);
   archive("map_ranges", facts.map_ranges);
