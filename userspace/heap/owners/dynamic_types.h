@@ -1,6 +1,5 @@
 // What the words of a process say of types themselves: type words and itabs of interfaces, the code
-// of closures, dictionaries of generic functions, malloc headers. And which words of an object the
-// collector takes for pointers, against which every claim of a type is held.
+// of closures, dictionaries of generic functions.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +14,8 @@
 #include "flow/program_roots.h"
 #include "heap/go_types.h"
 #include "heap/heap_layout.h"
+#include "heap/owners/dictionary_types.h"
+#include "heap/owners/pointer_bits.h"
 #include "heap/span_table.h"
 
 namespace mapscope {
@@ -53,33 +54,24 @@ public:
   bool is_shape(std::uint64_t type) const;
 
 private:
+  // What a word is, whatever it was asked for as.
+  struct Word {
+    enum class Kind : std::uint8_t { none, descriptor, itab };
+    DynamicType type;
+    Kind kind = Kind::none;
+  };
+  Result<Word> look_at(std::uint64_t word, std::optional<bool> is_empty);
+  Result<std::uint64_t> type_of_itab(std::uint64_t itab);
+  // Whether a type of the executable, or one that reflect made and that is read then, begins there.
+  Result<bool> is_type(std::uint64_t descriptor);
+  bool is_in_heap(std::uint64_t address) const;
+
   AddressSpace &space_;
   GoTypes types_;
-  const HeapLayout &layout_;
   const SpanTable &spans_;
-  std::unordered_map<std::uint64_t, DynamicType> interfaces_;        // by word
-  std::unordered_map<std::uint64_t, std::uint64_t> closures_;        // by entry
-  std::unordered_map<std::uint64_t, std::uint64_t> dictionary_maps_; // by dictionary and shape
-};
-
-// The heap bitmaps of objects up to 512 bytes, read in bulk for a round of the walk.
-class PointerBits {
-public:
-  PointerBits(AddressSpace &space, const HeapLayout &layout, const SpanTable &spans);
-
-  // Reads what the objects need (each lies in a span with pointers). Forgets what was read before.
-  // Errors: as AddressSpace::read.
-  Result<> read(std::span<const HeapObject> objects);
-
-  // Bit i: word i of the object is a pointer. Nothing: the heap does not say (objects above 512
-  // bytes from Go 1.22 on), or it was not read.
-  std::optional<std::uint64_t> of(const HeapObject &object) const;
-
-private:
-  AddressSpace &space_;
-  const HeapLayout &layout_;
-  const SpanTable &spans_;
-  std::unordered_map<std::uint64_t, std::uint64_t> bits_; // by start of the object
+  DictionaryTypes dictionaries_;
+  std::unordered_map<std::uint64_t, Word> words_;
+  std::unordered_map<std::uint64_t, std::uint64_t> closures_; // types by entry
 };
 
 } // namespace mapscope
