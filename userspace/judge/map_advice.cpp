@@ -19,6 +19,49 @@ constexpr std::uint64_t kNoHintMax = 8; // make(T, 8) is make(T)
 struct Advice {
   const MapEvidenceOfWaste &map;
   const std::string &type;
+  const MapOwner &owner;
+  const MapSite &site;
+
+  // A frame on a stack holds maps, but its name is none of a map.
+  bool is_held_by_frame() const {
+    return owner.root_class == OwnerClass::goroutine && owner.holder == owner.root;
+  }
+
+  // "rebuild main.store.shards[].entries: "
+  std::string named() const {
+    return owner.holder.empty()
+               ? std::string{}
+               : fmt::format("rebuild {}{}: ", owner.holder, is_held_by_frame() ? "'s map" : "");
+  }
+
+  // The same behind "after emptying it".
+  std::string after_emptying() const {
+    return "after emptying it" + (owner.holder.empty() ? ": " : ", " + named());
+  }
+
+  // Of samples of this very map: those of maps alike may be from elsewhere.
+  const SourceFrame *seen(SiteKind kind) const {
+    if (site.is_of_pattern)
+      return nullptr;
+    auto share = std::ranges::find(site.shares, kind, &SiteShare::kind);
+    return share == site.shares.end() ? nullptr : &share->frame;
+  }
+
+  static std::string line_of(const SourceFrame &frame) {
+    if (frame.file.empty() || frame.line == 0)
+      return frame.function;
+    return fmt::format("{}:{} ({})", frame.file.substr(frame.file.rfind('/') + 1), frame.line,
+                       frame.function);
+  }
+
+  std::string where_made() const {
+    std::string text = owner.holder.empty() || is_held_by_frame()
+                           ? "where it is made"
+                           : fmt::format("where {} is made", owner.holder);
+    if (const SourceFrame *frame = seen(SiteKind::created))
+      text += ", at " + line_of(*frame);
+    return text;
+  }
 
   std::string make() const {
     std::string name = type.empty() ? "map[K]V" : type;
@@ -42,7 +85,7 @@ struct Advice {
   }
 
   std::string emptied() const {
-    std::string text = "after emptying it: " + rebuild();
+    std::string text = after_emptying() + rebuild();
     if (auto defect = tombstone_defect(map); defect && map.map.len == 0)
       text += fmt::format("; known defect: {} (fixed in {})", defect->what, defect->fixed_in);
     return text;
@@ -55,12 +98,12 @@ struct Advice {
   }
 
   std::string mostly_empty() const {
-    return fmt::format("if it never holds more: {} where it is made; else, after emptying it: {}",
-                       make(), rebuild());
+    return fmt::format("if it never holds more: {} {}; else, {}{}", make(), where_made(),
+                       after_emptying(), rebuild());
   }
 
   std::string tombstones() const {
-    std::string text = rebuild();
+    std::string text = named() + rebuild();
     if (map.version >= GoVersion{1, 21} && map.map.len != 0)
       text += "; to delete every entry, clear(m) leaves none of them";
     if (auto defect = tombstone_defect(map); defect && !defect->fixed_in.empty())
@@ -72,7 +115,8 @@ struct Advice {
     const MapSample &sample = map.map;
     // A growth to as many buckets clears chains away; no hint prevents that.
     const bool doubles = sample.old_buckets * 8 < sample.slots;
-    std::string text = doubles ? make() + " where it is made spares it the growth" : std::string{};
+    std::string text =
+        doubles ? fmt::format("{} {} spares it the growth", make(), where_made()) : std::string{};
     if (sample.evacuated_buckets < sample.old_buckets)
       text += fmt::format(
           "{}{} would finish this one", text.empty() ? "" : "; ",
@@ -86,9 +130,17 @@ struct Advice {
       return {};
     if (!known->fixed_in.empty())
       return fmt::format("known defect of go1.{}: build with {} or newer{}", map.version.minor,
-                         known->fixed_in, map.is_classic ? "" : "; until then: " + rebuild());
-    return fmt::format("known defect of go1.{}, in no release fixed: {}", map.version.minor,
-                       rebuild());
+                         known->fixed_in,
+                         map.is_classic ? "" : "; until then: " + named() + rebuild());
+    return fmt::format("known defect of go1.{}, in no release fixed: {}{}", map.version.minor,
+                       named(), rebuild());
+  }
+
+  std::string no_hint() const {
+    std::string text = fmt::format("{} {} spares it that", make(), where_made());
+    if (const SourceFrame *frame = seen(SiteKind::grew))
+      text += "; it grew at " + line_of(*frame);
+    return text;
   }
 
   std::string padding() const {
@@ -169,23 +221,25 @@ std::uint64_t hint_for(std::uint64_t len, const MapRebuild &rebuild) {
 }
 
 std::string advice_for(const MapFinding &finding, const MapEvidenceOfWaste &map,
-                       const std::string &type) {
-  Advice advice{map, type};
+                       const std::string &type, const MapOwner &owner, const MapSite &site) {
+  if (finding.cause != MapCause::none && owner.reach == Reach::unreachable)
+    return "nothing leads to it any more: the next collection frees it";
+  Advice advice{map, type, owner, site};
   switch (finding.cause) {
   case MapCause::none:
     return {};
   case MapCause::emptied:
     return advice.emptied();
   case MapCause::over_hinted:
-    return advice.make() + " where it is made" + advice.saved();
+    return fmt::format("{} {}{}", advice.make(), advice.where_made(), advice.saved());
   case MapCause::no_hint:
-    return advice.make() + " where it is made spares it that";
+    return advice.no_hint();
   case MapCause::mostly_empty:
     return advice.mostly_empty();
   case MapCause::tombstones:
     return advice.tombstones();
   case MapCause::overflow:
-    return advice.rebuild();
+    return advice.named() + advice.rebuild();
   case MapCause::old_buckets:
     return advice.old_buckets();
   case MapCause::padding:

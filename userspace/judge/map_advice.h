@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "flow/map_owner.h"
 #include "judge/map_cause.h"
 
 namespace mapscope {
@@ -11,8 +12,9 @@ namespace mapscope {
 // larger.
 std::uint64_t hint_for(std::uint64_t len, const MapRebuild &rebuild);
 
-// `type`: as make() takes it; empty: not known.
+// `type`: as make() takes it; empty: not known. Where the owner is known, the advice names the
+// variable or field that holds the map, and the line that made it, where that was seen.
 std::string advice_for(const MapFinding &finding, const MapEvidenceOfWaste &map,
-                       const std::string &type);
+                       const std::string &type, const MapOwner &owner, const MapSite &site);
 
 } // namespace mapscope

@@ -65,9 +65,12 @@ std::optional<std::uint64_t> MapJudge::reclaimable_bytes(const MapSample &map,
   return difference(map.bytes.total(), rebuild_.bytes(map, candidates));
 }
 
-JudgedMap MapJudge::judge(const MapSample &map, MapTypes candidates) const {
+JudgedMap MapJudge::judge(const MapSample &map, MapTypes candidates, MapOwner owner,
+                          MapSite site) const {
   JudgedMap judged;
   judged.map = map;
+  judged.owner = std::move(owner);
+  judged.site = std::move(site);
   name_types(candidates, judged);
   judged.by_cause = bytes_by_cause(map, candidates);
   judged.rebuilt_bytes = rebuild_.bytes(map, candidates);
@@ -84,7 +87,8 @@ JudgedMap MapJudge::judge(const MapSample &map, MapTypes candidates) const {
   judged.cause = finding.cause;
   judged.explanation = finding.explanation;
   bool is_nameable = candidates.size() == 1 && !candidates.front()->is_shape;
-  judged.advice = advice_for(finding, evidence, is_nameable ? judged.type : std::string{});
+  judged.advice = advice_for(finding, evidence, is_nameable ? judged.type : std::string{},
+                             judged.owner, judged.site);
   return judged;
 }
 

@@ -16,7 +16,9 @@ public:
   explicit MapJudge(const BinaryFacts &facts);
 
   // `candidates`: the types that the map may have; none: not known.
-  JudgedMap judge(const MapSample &map, std::span<const MapTypeLayout *const> candidates) const;
+  // `owner`, `site`: where they are known, the advice names them.
+  JudgedMap judge(const MapSample &map, std::span<const MapTypeLayout *const> candidates,
+                  MapOwner owner = {}, MapSite site = {}) const;
 
   // The same number as judge() gives, without the words: a census has millions of maps.
   std::optional<std::uint64_t>
