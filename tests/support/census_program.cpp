@@ -89,6 +89,10 @@ bool CensusProgram::read_line(std::string_view line) {
     bytes = next(10);
     return true;
   }
+  if (kind == "kind") {
+    kinds.emplace_back(line.substr(line.find(' ') + 1));
+    return true;
+  }
   std::uint64_t address = next(16);
   if (kind == "map")
     maps[address] = {.len = next(10),
@@ -98,7 +102,9 @@ bool CensusProgram::read_line(std::string_view line) {
                          std::string{line.substr(std::min(line.find(' '), line.size() - 1) + 1)}};
   else if (kind == "noise")
     noise[address] = line.substr(line.find(' ') + 1);
-  return kind == "map" || kind == "noise";
+  else if (kind == "owner")
+    owners[address] = line.substr(line.find(' ') + 1);
+  return kind == "map" || kind == "noise" || kind == "owner";
 }
 
 bool CensusProgram::read_facts_of(const std::string &path) {

@@ -32,8 +32,10 @@ public:
   bool is_ready() const { return is_ready_; }
 
   std::map<std::uint64_t, TrueMap> maps;
-  std::map<std::uint64_t, std::string> noise; // class by address
-  std::uint64_t bytes = 0;                    // of all maps
+  std::map<std::uint64_t, std::string> noise;  // class by address
+  std::map<std::uint64_t, std::string> owners; // what workloads/owners says of them, by map
+  std::vector<std::string> kinds;              // lines of it, without the first word
+  std::uint64_t bytes = 0;                     // of all maps
   BinaryFacts facts;
   HeapAnchors anchors;
   std::optional<std::uint64_t> mheap; // by the symbol, where the program has it
