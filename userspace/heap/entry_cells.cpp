@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "heap/headers.h"
-
 namespace mapscope {
 namespace {
 
@@ -91,15 +89,6 @@ bool has_boolean_elements(const EntryPlaces &places, const EntryCells &cells,
     return element_of(places, cells, entry).front() > std::byte{1} ? EntryVisit::fail
                                                                    : EntryVisit::next;
   });
-}
-
-bool have_inline_marks(const SpanTable &spans, const HeapLayout &layout) {
-  constexpr std::uint64_t kBitmapAndMarks = 256;
-  HeaderShape shape = HeaderShape::of(layout);
-  for (std::uint32_t span = 0; span < spans.size(); ++span)
-    if (spans.span_class(span) == shape.span_class)
-      return spans.elem_count(span) == (kGoPageBytes - kBitmapAndMarks) / shape.slot_bytes;
-  return false;
 }
 
 } // namespace mapscope

@@ -8,7 +8,6 @@
 
 #include "heap/bulk_read.h"
 #include "heap/group_size.h"
-#include "heap/heap_layout.h"
 #include "heap/span_table.h"
 #include "heap/type_index.h"
 
@@ -99,9 +98,5 @@ bool has_zeros_between(const EntryPlaces &places, const EntryCells &cells,
                        std::uint64_t groups_max);
 bool has_boolean_elements(const EntryPlaces &places, const EntryCells &cells,
                           std::uint64_t groups_max);
-
-// Whether spans of small objects hold mark bits at their end (green tea), which spans of headers
-// show: fewer of these fit.
-bool have_inline_marks(const SpanTable &spans, const HeapLayout &layout);
 
 } // namespace mapscope

@@ -38,26 +38,27 @@ bool have_inline_marks(const SpanTable &spans) {
 } // namespace
 
 PointerBitmaps::PointerBitmaps(const SpanTable &spans, const HeapLayout &layout)
-    : spans_(spans), kind_(layout.pointer_bitmap), arena_bitmap_(layout.arena_bitmap),
+    : kind_(layout.pointer_bitmap), arena_bitmap_(layout.arena_bitmap),
       inline_mark_bytes_(
           kind_ == PointerBitmap::in_span && have_inline_marks(spans) ? kInlineMarkBytes : 0) {}
 
-std::optional<PointerBitmapPlace> PointerBitmaps::place(std::uint32_t span, std::uint64_t address,
+std::optional<PointerBitmapPlace> PointerBitmaps::place(const SpanTable &spans, std::uint32_t span,
+                                                        std::uint64_t address,
                                                         std::uint64_t word_count) const {
-  const std::uint64_t start = spans_.start(span);
-  if (!spans_.span_class(span).has_pointers() || address < start)
+  const std::uint64_t start = spans.start(span);
+  if (!spans.span_class(span).has_pointers() || address < start)
     return std::nullopt;
   std::uint64_t words_a_byte = 8, bitmap = 0, word = 0, room = 0;
   if (kind_ == PointerBitmap::in_span) {
-    const std::uint64_t elem = spans_.elem_bytes(span);
-    if (elem > kHeaderlessBytesMax || spans_.size_bytes(span) != kGoPageBytes)
+    const std::uint64_t elem = spans.elem_bytes(span);
+    if (elem > kHeaderlessBytesMax || spans.size_bytes(span) != kGoPageBytes)
       return std::nullopt;
     bitmap = start + kGoPageBytes - kSpanBitmapBytes -
              (elem >= kInlineMarksFrom ? inline_mark_bytes_ : 0);
     word = (address - start) / 8;
     room = kPageWords;
   } else {
-    const std::uint64_t arena = spans_.arena_address(address);
+    const std::uint64_t arena = spans.arena_address(address);
     if (arena == 0)
       return std::nullopt;
     words_a_byte = kind_ == PointerBitmap::arena_two_bits ? 4 : 8;

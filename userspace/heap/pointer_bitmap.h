@@ -25,12 +25,13 @@ class PointerBitmaps {
 public:
   static constexpr std::uint64_t kPageWords = kGoPageBytes / 8;
 
+  // How the spans of this heap end, which all of its tables show alike.
   PointerBitmaps(const SpanTable &spans, const HeapLayout &layout);
 
   // Of `word_count` words from `address` on, which is a multiple of 8 in that span. Nothing where
   // the heap has none (objects above 512 bytes from Go 1.22 on), or they lie apart.
-  std::optional<PointerBitmapPlace> place(std::uint32_t span, std::uint64_t address,
-                                          std::uint64_t word_count) const;
+  std::optional<PointerBitmapPlace> place(const SpanTable &spans, std::uint32_t span,
+                                          std::uint64_t address, std::uint64_t word_count) const;
 
   // Bit i: word i from the place on is a pointer. At most 64, and no more than `bytes` tell. They
   // are of one object: what follows its last pointer is none.
@@ -38,7 +39,6 @@ public:
                          std::uint64_t word_count) const;
 
 private:
-  const SpanTable &spans_;
   PointerBitmap kind_;
   std::uint32_t arena_bitmap_;
   std::uint64_t inline_mark_bytes_ = 0; // behind the bitmap of spans with objects from 16 bytes on

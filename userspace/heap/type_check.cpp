@@ -3,7 +3,6 @@
 #include "heap/type_check.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "heap/bulk_read.h"
@@ -18,7 +17,6 @@ constexpr unsigned kWaitingKeysOfRule = 2; // each costs a read
 constexpr std::uint64_t kWantedBytesMax = 1 << 25;
 constexpr std::size_t kWaitingKeysMax = 1 << 18;
 constexpr std::uint64_t kGroupsLookedAt = 4;
-constexpr std::uint64_t kBitmapBytes = 128, kInlineMarkBytes = 128;
 
 } // namespace
 
@@ -56,35 +54,28 @@ void TypeCheck::start(std::size_t map_count) {
   is_sure_ = true;
 }
 
+const PointerBitmaps &TypeCheck::bitmaps(const SpanTable &spans) {
+  if (!bitmaps_)
+    bitmaps_.emplace(spans, layout_);
+  return *bitmaps_;
+}
+
 void TypeCheck::ask_bitmap(std::uint32_t map, const HeapObject &array, const SpanTable &spans,
                            std::vector<ObjectRequest> &requests) {
-  if (layout_.pointer_bitmap != PointerBitmap::in_span || !array.has_pointers ||
-      array.size_bytes > kHeaderlessBytesMax || spans.size_bytes(array.span) != kGoPageBytes)
+  if (layout_.pointer_bitmap != PointerBitmap::in_span)
     return;
-  if (!has_inline_marks_) // all spans are alike in that, and those of headers show it
-    has_inline_marks_ = have_inline_marks(spans, layout_);
-  std::uint64_t first_bit = (array.start - spans.start(array.span)) / 8;
-  std::uint64_t bitmap = spans.start(array.span) + kGoPageBytes - kBitmapBytes -
-                         (*has_inline_marks_ ? kInlineMarkBytes : 0);
-  states_[map].array_start = array.start;
-  std::uint64_t first_byte = std::min(first_bit / 8, kBitmapBytes - 16);
-  requests.push_back({bitmap + first_byte, 16, array.span, map, kBitmapTag});
+  if (const auto place =
+          bitmaps(spans).place(spans, array.span, array.start, array.size_bytes / 8)) {
+    states_[map].bitmap_first = place->first;
+    requests.push_back({place->address, place->size_bytes, array.span, map, kBitmapTag});
+  }
 }
 
 void TypeCheck::take_bitmap(const ObjectRequest &request, std::span<const std::byte> bytes) {
-  if (bytes.size() < 16)
-    return;
   MapState &state = states_[request.map];
-  std::uint64_t page = state.array_start / kGoPageBytes * kGoPageBytes;
-  std::uint64_t first_bit = (state.array_start - page) / 8;
-  std::uint64_t shift = first_bit - std::min(first_bit / 8, kBitmapBytes - 16) * 8;
-  auto low = load<std::uint64_t>(bytes, 0), high = load<std::uint64_t>(bytes, 8);
-  if (shift >= 64) {
-    low = high;
-    high = 0;
-    shift -= 64;
-  }
-  state.pointers = shift == 0 ? low : low >> shift | high << (64 - shift);
+  if (bytes.size() < request.size_bytes || !bitmaps_)
+    return;
+  state.pointers = bitmaps_->pointers(bytes, state.bitmap_first, 64);
   state.has_bitmap = true;
 }
 

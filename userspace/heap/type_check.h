@@ -20,6 +20,7 @@
 #include "heap/headers.h"
 #include "heap/heap_layout.h"
 #include "heap/object_reader.h"
+#include "heap/pointer_bitmap.h"
 #include "heap/runtime_data.h"
 #include "heap/type_index.h"
 
@@ -75,7 +76,7 @@ private:
   struct MapState {
     std::uint32_t set = 0;
     std::uint32_t fitting = 0;          // by sizes alone
-    std::uint64_t array_start = 0;      // that the bitmap was asked for
+    std::uint32_t bitmap_first = 0;     // where the bits of the array begin in what was asked for
     std::uint64_t pointers = 0;         // as the bitmap has them
     std::array<PointeeSum, 3> pointees; // by rules that all of them agree with so far
     std::uint8_t keys_checked = 0;      // that agree with a type that is left
@@ -90,9 +91,8 @@ private:
   };
   // Bits of the first words of an array, in a heapArena.
   struct ArenaBitmap {
-    std::uint64_t address = 0; // of the byte that they begin in
+    PointerBitmapPlace place;
     std::uint32_t map = 0;
-    std::uint32_t first_bit = 0; // in it
   };
   // Where a key was found.
   struct KeyPlace {
@@ -126,6 +126,7 @@ private:
   // Nothing: not all of them are objects of the right size.
   Result<std::optional<PointeeBytes>> pointee_bytes(const TypeCheckRule &rule,
                                                     const EntryCells &cells, ObjectReader &reader);
+  const PointerBitmaps &bitmaps(const SpanTable &spans);
   // What the collector takes for pointers, until Go 1.21.
   void want_arena_bitmap(std::uint32_t map, const HeapObject &array, const SpanTable &spans);
   Result<> read_arena_bitmaps(AddressSpace &space);
@@ -149,7 +150,7 @@ private:
   bool is_hashing_ = true; // in this batch
   bool can_hash_ = true;
   bool is_sure_ = true, is_trusted_ = false;
-  std::optional<bool> has_inline_marks_;
+  std::optional<PointerBitmaps> bitmaps_;            // once spans are known
   std::uint64_t keys_agreed_ = 0, maps_refused_ = 0; // before hashes are trusted
 
   // Of the batch; kept for its memory.

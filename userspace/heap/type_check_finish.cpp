@@ -76,37 +76,25 @@ Result<> TypeCheck::count_pointees(MapState &state, const EntryCells &cells, Obj
 
 void TypeCheck::want_arena_bitmap(std::uint32_t map, const HeapObject &array,
                                   const SpanTable &spans) {
-  std::uint64_t arena = spans.arena_address(array.start);
-  if (layout_.pointer_bitmap == PointerBitmap::in_span || !array.has_pointers || arena == 0)
+  constexpr std::uint64_t kWords = 64; // that rules look at
+  if (layout_.pointer_bitmap == PointerBitmap::in_span)
     return;
-  std::uint64_t word = array.start % SpanTable::kArenaBytes / 8;
-  std::uint32_t words_a_byte = layout_.pointer_bitmap == PointerBitmap::arena_two_bits ? 4 : 8;
-  arena_bitmaps_.push_back({.address = arena + layout_.arena_bitmap + word / words_a_byte,
-                            .map = map,
-                            .first_bit = static_cast<std::uint32_t>(word % words_a_byte)});
+  if (const auto place = bitmaps(spans).place(spans, array.span, array.start,
+                                              std::min(kWords, array.size_bytes / 8)))
+    arena_bitmaps_.push_back({*place, map});
 }
 
-// Bits behind the last pointer of an object are zero. Go source: runtime/mbitmap.go,
-// heapBitsSetType (until 1.19: phase 3), writeHeapBits.flush (1.20 and 1.21).
 Result<> TypeCheck::read_arena_bitmaps(AddressSpace &space) {
-  constexpr std::uint32_t kWords = 64; // that rules look at
-  bool has_two_bits = layout_.pointer_bitmap == PointerBitmap::arena_two_bits;
-  std::ranges::sort(arena_bitmaps_, {}, &ArenaBitmap::address);
+  std::ranges::sort(arena_bitmaps_, {},
+                    [](const ArenaBitmap &bitmap) { return bitmap.place.address; });
   std::vector<WantedRange> ranges;
   for (const ArenaBitmap &bitmap : arena_bitmaps_)
-    ranges.push_back({bitmap.address, has_two_bits ? kWords / 4 + 1 : kWords / 8 + 1});
+    ranges.push_back({bitmap.place.address, bitmap.place.size_bytes});
   auto visit = [&](std::size_t i, std::span<const std::byte> bytes) {
     MapState &state = states_[arena_bitmaps_[i].map];
     if (bytes.empty())
       return;
-    for (std::uint32_t word = 0; word < kWords; ++word) {
-      std::uint32_t bit = arena_bitmaps_[i].first_bit + word;
-      // Two bits: four pointer bits, then the four bits that say whether more follow.
-      std::uint32_t byte = has_two_bits ? bit / 4 : bit / 8;
-      auto value =
-          std::to_integer<std::uint32_t>(bytes[byte]) >> (has_two_bits ? bit % 4 : bit % 8);
-      state.pointers |= std::uint64_t{value & 1} << word;
-    }
+    state.pointers = bitmaps_->pointers(bytes, arena_bitmaps_[i].place.first, 64);
     state.has_bitmap = true;
     for (std::uint32_t rule : index_.rules_of(state.set))
       if (index_.rule(rule).kind == CheckKind::pointers && !has_pointers(state, index_.rule(rule)))

@@ -35,7 +35,7 @@ Result<> PointerBits::read(std::span<const HeapObject> objects) {
         row_of_span_[object.span] = 1; // until it is known which
         pages_.push_back(object.span);
       }
-    } else if (const auto place = bitmaps_.place(object.span, object.start, kLongWords)) {
+    } else if (const auto place = bitmaps_.place(spans_, object.span, object.start, kLongWords)) {
       long_.push_back({.start = object.start, .place = *place, .pointers = {}});
     }
   }
@@ -51,7 +51,7 @@ Result<> PointerBits::read_pages() {
   std::vector<Page> pages;
   pages.reserve(pages_.size());
   for (const std::uint32_t span : pages_) {
-    const auto place = bitmaps_.place(span, spans_.start(span), PointerBitmaps::kPageWords);
+    const auto place = bitmaps_.place(spans_, span, spans_.start(span), PointerBitmaps::kPageWords);
     row_of_span_[span] = 0;
     if (place && place->size_bytes == page_bytes_)
       pages.push_back({place->address, span});
@@ -108,7 +108,7 @@ Result<std::optional<std::vector<bool>>> PointerBits::words(const HeapObject &ob
                                                             std::uint64_t words_max) {
   const std::uint64_t count = object.size_bytes / 8;
   const auto place =
-      count > words_max ? std::nullopt : bitmaps_.place(object.span, object.start, count);
+      count > words_max ? std::nullopt : bitmaps_.place(spans_, object.span, object.start, count);
   if (!place)
     return std::nullopt;
   std::vector<std::byte> bytes(place->size_bytes);
