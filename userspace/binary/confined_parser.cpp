@@ -8,6 +8,7 @@
 
 #include "wire/facts_json.h"
 #include "wire/map_type_json.h"
+#include "wire/roots_archive.h"
 #include "wire/source_json.h"
 
 namespace mapscope {
@@ -48,6 +49,26 @@ ConfinedBinary::map_types(std::span<const ElfAddress> descriptors) {
 Result<std::vector<std::optional<MapType>>>
 ConfinedBinary::map_types_at_calls(std::span<const ElfAddress> return_addresses) {
   return answer(map_types_at_calls_, return_addresses);
+}
+
+Result<const ProgramRoots *> ConfinedBinary::roots() {
+  if (!roots_)
+    roots_ = ask_for_roots();
+  if (!*roots_)
+    return std::unexpected(roots_->error());
+  return &**roots_;
+}
+
+Result<ProgramRoots> ConfinedBinary::ask_for_roots() {
+  constexpr std::size_t kHeadBytes = 64;
+  const auto reply =
+      TRY(parser_.ask({{"ask", "roots"}}, {.message_bytes = RootLimits::kBytes + kHeadBytes,
+                                           .byte_string_bytes = RootLimits::kBytes}));
+  if (!reply.is_object() || !reply.contains("roots") || !reply["roots"].is_binary())
+    return fail(Errc::malformed, "{}: its parser did not answer what it was asked", facts_.path);
+  const auto &bytes = reply["roots"].get_binary();
+  return TRY_WHILE(roots_from_bytes(std::as_bytes(std::span{bytes}), RootPlaces::of(facts_)),
+                   "{}: roots from its parser", facts_.path);
 }
 
 template <typename Answer>

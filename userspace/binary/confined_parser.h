@@ -18,13 +18,14 @@
 #include "binary/parser_process.h"
 #include "flow/binary_facts.h"
 #include "flow/map_type.h"
+#include "flow/program_roots.h"
 #include "flow/source.h"
 
 namespace mapscope {
 
 // One executable, parsed in a child process. Used from one thread at a time, and opened from
 // one that lives as long (see ParserProcess::start).
-class ConfinedBinary final : public BinaryNames {
+class ConfinedBinary final : public BinaryNames, public RootSource {
 public:
   // `path` is for messages. Errors: unsupported or malformed (a binary that mapscope can't
   // read, or one that its parser died of), not_found (not a Go program), system.
@@ -39,6 +40,7 @@ public:
   map_types(std::span<const ElfAddress> descriptors) override;
   Result<std::vector<std::optional<MapType>>>
   map_types_at_calls(std::span<const ElfAddress> return_addresses) override;
+  Result<const ProgramRoots *> roots() override;
 
 private:
   ConfinedBinary(ParserProcess parser, BinaryFacts facts);
@@ -53,6 +55,7 @@ private:
   template <typename Answer>
   Result<std::vector<Answer>> answer(Question<Answer> &question,
                                      std::span<const ElfAddress> addresses);
+  Result<ProgramRoots> ask_for_roots();
   // Asks the parser about each address once, and remembers what it says.
   template <typename Answer>
   Result<> look_up(Question<Answer> &question, std::span<const ElfAddress> addresses);
@@ -61,6 +64,7 @@ private:
   BinaryFacts facts_;
   Question<SourceFrames> frames_;
   Question<std::optional<MapType>> map_types_, map_types_at_calls_;
+  std::optional<Result<ProgramRoots>> roots_; // absent: nobody asked
 };
 
 // One ConfinedBinary for each file, however many processes run it; and one look at each file

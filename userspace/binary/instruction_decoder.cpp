@@ -55,33 +55,40 @@ private:
   std::unique_ptr<cs_insn, Free> instruction_;
 };
 
-// Any part of RAX or R0. A write that Capstone does not know of would make an argument out of a
-// stale value, so an operand counts unless it is known to be read only.
-bool is_first_argument(Machine machine, unsigned reg) {
+// The registers of the first arguments of a Go call.
+enum class Argument { first, second };
+
+// Any part of RAX or R0, RBX or R1. A write that Capstone does not know of would make an argument
+// out of a stale value, so an operand counts unless it is known to be read only.
+bool is_argument(Machine machine, Argument argument, unsigned reg) {
   if (machine == Machine::arm64)
-    return reg == ARM64_REG_X0 || reg == ARM64_REG_W0;
+    return argument == Argument::first ? reg == ARM64_REG_X0 || reg == ARM64_REG_W0
+                                       : reg == ARM64_REG_X1 || reg == ARM64_REG_W1;
+  if (argument == Argument::second)
+    return reg == X86_REG_RBX || reg == X86_REG_EBX || reg == X86_REG_BX || reg == X86_REG_BL ||
+           reg == X86_REG_BH;
   return reg == X86_REG_RAX || reg == X86_REG_EAX || reg == X86_REG_AX || reg == X86_REG_AL ||
          reg == X86_REG_AH;
 }
 
 // Writes that Capstone does not list: of a call, those of the function, also where its place is not
 // fixed.
-bool sets_first_argument_unsaid(Machine machine, const cs_insn &insn) {
+bool sets_arguments_unsaid(Machine machine, const cs_insn &insn) {
   if (machine == Machine::arm64)
     return insn.id == ARM64_INS_BLR || insn.id == ARM64_INS_BL || insn.id == ARM64_INS_SVC;
   return insn.id == X86_INS_CALL || insn.id == X86_INS_SYSCALL || insn.id == X86_INS_CMPXCHG ||
          insn.id == X86_INS_CMPXCHG8B || insn.id == X86_INS_CMPXCHG16B;
 }
 
-bool sets_first_argument(Machine machine, const cs_insn &insn) {
+bool sets_argument(Machine machine, Argument argument, const cs_insn &insn) {
   const auto may_set = [&](const auto &operand, auto register_type) {
-    return operand.type == register_type && is_first_argument(machine, operand.reg) &&
+    return operand.type == register_type && is_argument(machine, argument, operand.reg) &&
            operand.access != CS_AC_READ;
   };
-  if (sets_first_argument_unsaid(machine, insn))
+  if (sets_arguments_unsaid(machine, insn))
     return true;
   const std::span implicit{insn.detail->regs_write, insn.detail->regs_write_count};
-  if (std::ranges::any_of(implicit, [&](auto reg) { return is_first_argument(machine, reg); }))
+  if (std::ranges::any_of(implicit, [&](auto reg) { return is_argument(machine, argument, reg); }))
     return true;
   if (machine == Machine::amd64) {
     const cs_x86 &x86 = insn.detail->x86;
@@ -246,7 +253,8 @@ Result<std::vector<Instruction>> decode(const Code &code, std::size_t count_max)
     const cs_insn *insn = disassembler.decode_at(code, offset);
     if (insn != nullptr) {
       described.size_bytes = static_cast<std::uint8_t>(insn->size);
-      described.sets_first_argument = sets_first_argument(code.machine, *insn);
+      described.sets_first_argument = sets_argument(code.machine, Argument::first, *insn);
+      described.sets_second_argument = sets_argument(code.machine, Argument::second, *insn);
       if (code.machine == Machine::amd64)
         describe_amd64(disassembler, *insn, described);
       else

@@ -50,7 +50,8 @@ struct Instruction {
   // Leaves something else in the register of a Go call's first argument, RAX or R0, or may do so.
   // An `address` leaves its target there whole.
   bool sets_first_argument = false;
-  std::optional<ElfAddress> target; // of jumps and calls; the address of `address` and `literal`
+  bool sets_second_argument = false; // the same of RBX or R1
+  std::optional<ElfAddress> target;  // of jumps and calls; the address of `address` and `literal`
   // The variable of eight bytes that it reads or writes, by an offset from the program counter
   // (amd64 only: arm64 needs two instructions).
   std::optional<ElfAddress> variable;

@@ -22,9 +22,11 @@
 #include "binary/map_calls.h"
 #include "binary/map_types.h"
 #include "binary/parser_socket.h"
+#include "binary/program_roots.h"
 #include "binary/read_facts.h"
 #include "wire/facts_json.h"
 #include "wire/map_type_json.h"
+#include "wire/roots_archive.h"
 #include "wire/source_json.h"
 
 namespace mapscope {
@@ -60,10 +62,18 @@ std::vector<std::optional<MapType>> map_types(const GoBinary &binary,
   return types;
 }
 
+Result<Json> answer_roots(const GoBinary &binary) {
+  const Bytes bytes = roots_to_bytes(TRY(read_roots(binary)));
+  const auto *first = reinterpret_cast<const std::uint8_t *>(bytes.data());
+  return Json{{"roots", Json::binary({first, first + bytes.size()})}};
+}
+
 Result<Json> answer(const GoBinary &binary, const Json &question) {
   const Json &what = question.at("ask");
   if (what == "facts")
     return Json{{"facts", facts_to_json(TRY(read_facts(binary)))}};
+  if (what == "roots")
+    return answer_roots(binary);
   std::vector<ElfAddress> addresses;
   for (const Json &address : question.at("addresses"))
     addresses.push_back({address.get<std::uint64_t>()});
@@ -193,13 +203,13 @@ std::string ParserProcess::end() {
   return describe_end(status, limits_);
 }
 
-Result<Json> ParserProcess::ask(const Json &question) {
+Result<Json> ParserProcess::ask(const Json &question, const WireLimits &limits) {
   if (pid_ == 0)
     return fail(Errc::gone, "{}: its parser has ended", path_);
   const Deadline deadline = std::chrono::steady_clock::now() + limits_.answer_time;
   auto reply = [&]() -> Result<Json> {
     TRY(send_message(socket_, question, deadline));
-    return receive_message(socket_, deadline);
+    return receive_message(socket_, deadline, limits);
   }();
   if (!reply && reply.error().code() == Errc::gone)
     return fail(Errc::malformed, "{}: {}", path_, end());

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/handle.h"
+#include "wire/message.h"
 
 namespace mapscope {
 
@@ -23,7 +24,8 @@ struct ParserLimits {
 
 // The questions, as JSON: {"ask": "facts"} is answered by {"facts": {...}}, and
 // {"ask": "frames", "addresses": [1, 2]} by {"frames": [[...], [...]]}, one answer per address.
-// "map_types" and "map_types_at_calls" are put as "frames" is. Any answer can be
+// "map_types" and "map_types_at_calls" are put as "frames" is. {"ask": "roots"} is answered by
+// {"roots": bytes}, see wire/roots_archive.h. Any answer can be
 // {"error": [...]} instead. See parser_socket.h and wire/ for what is inside.
 class ParserProcess {
 public:
@@ -38,7 +40,7 @@ public:
   // The answer to one question. Errors: what the parser itself says, with its own code; and
   // malformed or unsupported when it dies, keeps silent or answers nonsense, after which it is
   // ended and every further question fails.
-  Result<nlohmann::json> ask(const nlohmann::json &question);
+  Result<nlohmann::json> ask(const nlohmann::json &question, const WireLimits &limits = {});
 
 private:
   ParserProcess(pid_t pid, Fd socket, std::string path, const ParserLimits &limits);

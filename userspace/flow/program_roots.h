@@ -23,9 +23,9 @@ enum class RootEvidence : std::uint8_t {
 };
 
 struct PackageVariable {
-  std::string name; // "main.store"; of a part of one, "main.config.stores"; code: empty
+  std::string name; // "main.store"; of a part of one, "main.config.stores"; code: may be empty
   ElfAddress address;
-  ElfAddress type;              // its descriptor; 0: not known, or it was not linked
+  ElfAddress type; // its descriptor; 0: not known, or it was not linked
   // Where `type` is 0: the descriptor of what each pointer points to, or, with `is_slice`, of the
   // elements of each slice (24 bytes). 0: not known. The linker drops descriptors of pointers and
   // slices that no interface holds, and keeps that of what they point to.

@@ -30,12 +30,19 @@ Result<LoadBias> load_bias_in(LiveProcess &process, pid_t pid, const SnapshotPro
   return load_bias_of(TRY(process.mappings()), known.exe, known.facts);
 }
 
+// What the executable says is asked for later, when it is needed.
+void ask(MapSource &source, std::shared_ptr<ConfinedBinary> binary) {
+  source.process.facts = binary->facts();
+  source.symbolizer = binary;
+  source.roots = std::move(binary);
+}
+
 } // namespace
 
 Result<MapSource> open_process(pid_t pid) {
   ProcessInfo info = TRY(find_process(pid));
   MapSource source;
-  source.process.facts = TRY(ConfinedBinary::open(std::move(info.executable), info.exe))->facts();
+  ask(source, TRY(ConfinedBinary::open(std::move(info.executable), info.exe)));
   source.process.pid = info.key.pid;
   source.process.exe = info.exe;
   std::unique_ptr<LiveProcess> memory = TRY(LiveProcess::open(info.key));
@@ -55,7 +62,7 @@ Result<MapSource> open_core_file(const std::string &path, const std::string &exe
                 path);
   Fd file = TRY_WHILE(open_file(executable), "the program of {} (--exe names another place)", path);
   MapSource source;
-  source.process.facts = TRY(ConfinedBinary::open(TRY(duplicate(file)), executable))->facts();
+  ask(source, TRY(ConfinedBinary::open(TRY(duplicate(file)), executable)));
   if (core->entry().value == 0)
     return fail(Errc::unsupported, "{} does not say where its program was loaded (no AT_ENTRY)",
                 path);

@@ -26,7 +26,11 @@ public:
     return value.size() > limits_.text_bytes ? stop("a text that is too long")
                                              : add(std::move(value));
   }
-  bool binary(Json::binary_t &) { return stop("a byte string"); }
+  bool binary(Json::binary_t &value) {
+    return value.empty() || value.size() > limits_.byte_string_bytes || value.has_subtype()
+               ? stop("a byte string")
+               : add(std::move(value));
+  }
   bool start_object(std::size_t) { return open(Json::object()); }
   bool start_array(std::size_t) { return open(Json::array()); }
   bool end_object() { return close(); }

@@ -16,6 +16,7 @@ struct WireLimits {
   std::size_t value_count = 1 << 20; // of one message: objects, members, texts, numbers
   std::size_t depth = 16;
   std::size_t text_bytes = 64 << 10;
+  std::size_t byte_string_bytes = 0; // of one; 0: none is allowed
 };
 
 // JSON from untrusted MessagePack. Errors: malformed. Stops at the limit, so that a message of a

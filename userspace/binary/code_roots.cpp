@@ -1,0 +1,227 @@
+// One pass over the text of all functions, instruction operand by instruction operand.
+#include "binary/code_roots.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "binary/data_users.h"
+#include "binary/instruction_decoder.h"
+#include "binary/map_types.h"
+#include "binary/probe_catalog.h"
+#include "binary/relative_operands.h"
+#include "wire/roots_archive.h"
+
+namespace mapscope {
+namespace {
+
+constexpr std::uint64_t kUnclear = ~std::uint64_t{0};
+
+// What several places of the code say of an address; what they do not agree on is not known.
+class Agreement {
+public:
+  void add(std::uint64_t address, std::uint64_t type) {
+    if (said_.size() >= RootLimits::kClosures)
+      return;
+    const auto [entry, is_new] = said_.try_emplace(address, type);
+    if (!is_new && entry->second != type)
+      entry->second = kUnclear;
+  }
+  // In the order of addresses.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> agreed() const {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> pairs;
+    std::ranges::copy_if(said_, std::back_inserter(pairs),
+                         [](const auto &pair) { return pair.second != kUnclear; });
+    std::ranges::sort(pairs);
+    return pairs;
+  }
+
+private:
+  std::unordered_map<std::uint64_t, std::uint64_t> said_;
+};
+
+class CodeScan {
+public:
+  CodeScan(const GoBinary &binary, const TypeDescriptors &types, std::span<const MaskedData> masked,
+           DataUsers *users)
+      : binary_(binary), types_(types), map_types_(binary), masked_(masked), users_(users),
+        text_(binary.module_data().text) {}
+
+  void scan(const FunctionView &function) {
+    const auto code = binary_.code(function.range);
+    if (!code)
+      return;
+    function_ = Code{binary_.elf().machine(), function.range.start, *code};
+    closure_type_ = {};
+    map_type_ = map_word_ = {};
+    for_each_relative_operand(*code, function.range.start.value,
+                              [&](const RelativeOperand &operand) {
+                                if (types_.range().contains({operand.target}))
+                                  note_type(operand);
+                                else if (text_.contains({operand.target}))
+                                  note_code(operand);
+                                else if (is_masked(operand.target))
+                                  note_data(operand, function.index);
+                              });
+  }
+
+  CodeRoots take() const {
+    CodeRoots roots;
+    for (const auto &[entry, type] : closures_.agreed())
+      roots.closures.push_back({{entry}, {type}});
+    for (const auto &[word, type] : map_words_.agreed())
+      roots.map_variables.push_back({.address = {word},
+                                     .type = {type},
+                                     .size_bytes = sizeof(std::uint64_t),
+                                     .evidence = RootEvidence::code});
+    return roots;
+  }
+
+private:
+  enum class TypeUse : std::uint8_t { none, closure, map };
+
+  // Where an operand was, and what it said.
+  struct Seen {
+    std::uint64_t value = 0; // 0: nothing
+    std::size_t at = 0, end = 0;
+  };
+
+  bool is_masked(std::uint64_t address) const {
+    return std::ranges::any_of(
+        masked_, [&](const MaskedData &data) { return data.range.contains({address}); });
+  }
+
+  TypeUse use_of(std::uint64_t type) {
+    const auto [entry, is_new] = type_uses_.try_emplace(type, TypeUse::none);
+    if (is_new)
+      entry->second = find_use_of({type});
+    return entry->second;
+  }
+
+  // Closures are structs that begin with their code: the compiler calls that field F.
+  TypeUse find_use_of(ElfAddress type) const {
+    constexpr std::string_view kWithoutHash = "noalg.", kClosure = "struct { F uintptr";
+    const auto header = types_.read(type);
+    if (!header)
+      return TypeUse::none;
+    if (header->kind == GoKind::map)
+      return map_types_.read(type) ? TypeUse::map : TypeUse::none;
+    std::string_view name = types_.name(type);
+    if (name.starts_with(kWithoutHash))
+      name.remove_prefix(kWithoutHash.size());
+    return header->kind == GoKind::structure && name.starts_with(kClosure) ? TypeUse::closure
+                                                                           : TypeUse::none;
+  }
+
+  void note_type(const RelativeOperand &operand) {
+    if (operand.opcode != kLea)
+      return;
+    const TypeUse use = use_of(operand.target);
+    const Seen seen{operand.target, operand.start, operand.end};
+    if (use == TypeUse::closure)
+      closure_type_ = seen;
+    if (use != TypeUse::map || operand.reg != kRax)
+      return;
+    map_type_ = seen;
+    check_map_call();
+  }
+
+  // new(closure) comes first, then the address of the code goes into it.
+  void note_code(const RelativeOperand &operand) {
+    constexpr std::size_t kDistanceMax = 64;
+    if (operand.opcode != kLea || closure_type_.value == 0)
+      return;
+    const auto function = binary_.function_at({operand.target});
+    if (!function || function->range.start.value != operand.target)
+      return;
+    if (operand.start - closure_type_.end < kDistanceMax)
+      closures_.add(operand.target, closure_type_.value);
+    closure_type_ = {};
+  }
+
+  void note_data(const RelativeOperand &operand, std::uint32_t function) {
+    if (users_ != nullptr)
+      users_->add(operand.target, function);
+    if (operand.opcode != kMovFromMemory || operand.reg != kRbx ||
+        operand.target % sizeof(std::uint64_t) != 0)
+      return;
+    map_word_ = {operand.target, operand.start, operand.end};
+    check_map_call();
+  }
+
+  // lea T,%rax and mov v,%rbx next to each other, in any order, and then a call that takes a map
+  // type and a map.
+  void check_map_call() {
+    constexpr std::size_t kDistanceMax = 32;
+    if (map_type_.value == 0 || map_word_.value == 0)
+      return;
+    const Seen &first = map_type_.at < map_word_.at ? map_type_ : map_word_;
+    const Seen &second = map_type_.at < map_word_.at ? map_word_ : map_type_;
+    if (second.at - first.at < kDistanceMax && leads_to_map_call(first.at))
+      map_words_.add(map_word_.value, map_type_.value);
+  }
+
+  // Whether straight code leads from `from` through both loads to such a call, and leaves what they
+  // loaded as it is.
+  bool leads_to_map_call(std::size_t from) const {
+    constexpr std::size_t kInstructionsMax = 16, kInstructionBytesMax = 15;
+    const auto bytes = function_.bytes.subspan(from);
+    const auto instructions =
+        decode({function_.machine,
+                {function_.start.value + from},
+                bytes.first(std::min(bytes.size(), kInstructionsMax * kInstructionBytesMax))},
+               kInstructionsMax);
+    if (!instructions)
+      return false;
+    bool has_type = false, has_word = false;
+    for (const Instruction &instruction : *instructions) {
+      const std::uint64_t end = instruction.end().value - function_.start.value;
+      if (instruction.kind == InstructionKind::call)
+        return has_type && has_word && takes_map(*instruction.target);
+      if (instruction.kind == InstructionKind::jump || instruction.kind == InstructionKind::ret ||
+          instruction.kind == InstructionKind::indirect_jump)
+        return false;
+      has_type = end == map_type_.end || (has_type && !instruction.sets_first_argument);
+      has_word = end == map_word_.end || (has_word && !instruction.sets_second_argument);
+    }
+    return false;
+  }
+
+  bool takes_map(ElfAddress callee) const {
+    const auto function = binary_.function_at(callee);
+    return function && function->range.start == callee && takes_map_type_first(function->name) &&
+           !function->name.starts_with("runtime.makemap"); // takes a length second
+  }
+
+  const GoBinary &binary_;
+  const TypeDescriptors &types_;
+  const MapTypeReader map_types_;
+  std::span<const MaskedData> masked_;
+  DataUsers *users_;
+  ElfRange text_;
+
+  Code function_; // at hand
+  Seen closure_type_, map_type_, map_word_;
+
+  std::unordered_map<std::uint64_t, TypeUse> type_uses_;
+  Agreement closures_, map_words_;
+};
+
+} // namespace
+
+CodeRoots read_code_roots(const GoBinary &binary, const TypeDescriptors &types,
+                          std::span<const MaskedData> masked, bool wants_uses) {
+  DataUsers users{binary};
+  CodeScan scan{binary, types, masked, wants_uses ? &users : nullptr};
+  for (const FunctionView &function : binary.functions())
+    scan.scan(function);
+  CodeRoots roots = scan.take();
+  if (wants_uses)
+    roots.uses = std::move(users).take();
+  return roots;
+}
+
+} // namespace mapscope

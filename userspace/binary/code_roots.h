@@ -1,0 +1,27 @@
+// What the code of a program tells of its roots, stripped or not: the closures that it makes, the
+// map types of the variables that it passes to map functions, and which code uses which data.
+//
+// By patterns of bytes, since decoding each instruction would take 50 times as long. A pattern
+// counts only where it leads to what chance does not make: a function's entry, a descriptor, a
+// variable. amd64 only.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "binary/go_binary.h"
+#include "binary/type_descriptors.h"
+#include "flow/program_roots.h"
+
+namespace mapscope {
+
+struct CodeRoots {
+  std::vector<ClosureCode> closures;          // in the order of entries
+  std::vector<PackageVariable> map_variables; // in the order of addresses, each without a name
+  std::vector<DataUse> uses;                  // in the order of addresses; empty: not wanted
+};
+
+CodeRoots read_code_roots(const GoBinary &binary, const TypeDescriptors &types,
+                          std::span<const MaskedData> masked, bool wants_uses);
+
+} // namespace mapscope

@@ -1,0 +1,95 @@
+// Each source adds what those before it do not know.
+#include "binary/program_roots.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "binary/code_roots.h"
+#include "binary/data_ranges.h"
+#include "binary/package_variables.h"
+#include "binary/type_descriptors.h"
+#include "wire/roots_archive.h"
+
+namespace mapscope {
+namespace {
+
+// Addresses that variables are known at, as ranges in their order.
+class KnownData {
+public:
+  explicit KnownData(std::vector<ElfRange> ranges) : ranges_(std::move(ranges)) {
+    std::ranges::sort(ranges_);
+  }
+
+  bool contains(ElfAddress address) const {
+    const auto next = std::ranges::upper_bound(ranges_, address, {}, &ElfRange::start);
+    return next != ranges_.begin() &&
+           (std::prev(next)->contains(address) || std::prev(next)->start == address);
+  }
+
+private:
+  std::vector<ElfRange> ranges_;
+};
+
+DwarfVariables dwarf_variables(const GoBinary &binary, const TypeDescriptors &types,
+                               std::vector<std::string> &warnings) {
+  auto read = read_dwarf_variables(binary, types);
+  if (!read) {
+    if (read.error().code() != Errc::not_found)
+      warnings.push_back(fmt::format("its variables have no types: {}", read.error().message()));
+    return {};
+  }
+  std::ranges::move(read->warnings, std::back_inserter(warnings));
+  return *std::move(read);
+}
+
+// Types that the code tells of variables go to the symbol of the variable, where there is one.
+void add_types_of_code(std::vector<PackageVariable> map_variables, const KnownData &known,
+                       std::vector<PackageVariable> &symbols,
+                       std::vector<PackageVariable> &variables) {
+  std::ranges::sort(symbols, {}, &PackageVariable::address);
+  for (PackageVariable &variable : map_variables) {
+    if (known.contains(variable.address))
+      continue;
+    const auto symbol =
+        std::ranges::lower_bound(symbols, variable.address, {}, &PackageVariable::address);
+    if (symbol == symbols.end() || symbol->address != variable.address ||
+        symbol->size_bytes != variable.size_bytes) {
+      variables.push_back(std::move(variable));
+      continue;
+    }
+    symbol->type = variable.type;
+    symbol->evidence = RootEvidence::code;
+  }
+}
+
+} // namespace
+
+Result<ProgramRoots> read_roots(const GoBinary &binary) {
+  ProgramRoots roots;
+  roots.masked = TRY_WHILE(read_masked_data(binary), "the program's variables");
+  const TypeDescriptors types = TRY_WHILE(TypeDescriptors::open(binary), "the program's types");
+
+  DwarfVariables described = dwarf_variables(binary, types, roots.warnings);
+  const KnownData known{std::move(described.known)};
+  roots.variables = std::move(described.variables);
+
+  std::vector<PackageVariable> symbols = read_symbol_variables(binary, roots.masked);
+  const bool has_names = !symbols.empty() || !roots.variables.empty();
+  std::erase_if(symbols, [&](const auto &symbol) { return known.contains(symbol.address); });
+
+  if (binary.elf().machine() == Machine::amd64) {
+    CodeRoots code = read_code_roots(binary, types, roots.masked, !has_names);
+    roots.closures = std::move(code.closures);
+    roots.uses = std::move(code.uses);
+    add_types_of_code(std::move(code.map_variables), known, symbols, roots.variables);
+  } else {
+    roots.warnings.push_back("what its code tells of closures and variables is not read: that is "
+                             "known for amd64 only");
+  }
+  std::ranges::move(symbols, std::back_inserter(roots.variables));
+  std::ranges::stable_sort(roots.variables, {}, &PackageVariable::address);
+  drop_impossible(roots, {binary.module_data().text, types.range()});
+  return roots;
+}
+
+} // namespace mapscope
