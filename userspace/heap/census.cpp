@@ -381,9 +381,9 @@ Result<Census> take_census(AddressSpace &space, const HeapAnchors &anchors,
     types = nullptr;
   else if (!types)
     types = TRY_WHILE(TypeCheck::of(space, anchors, facts, layout), "reading the types");
-  Census census =
-      TRY(CensusTaker(space, layout, root, std::move(spans), std::move(types), options).take());
+  Census census = TRY(CensusTaker(space, layout, root, std::move(spans), types, options).take());
   census.heap = std::move(heap);
+  census.type_check = std::move(types);
   return census;
 }
 

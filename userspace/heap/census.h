@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/address.h"
@@ -25,6 +26,7 @@ enum class CensusLevel {
 };
 
 class CensusMemory; // heap/census_memory.h
+class TypeCheck;    // heap/type_check.h
 
 struct CensusOptions {
   CensusLevel level = CensusLevel::maps;
@@ -61,6 +63,8 @@ struct Census {
   // MapSample::types is an index of a set; set 0 is empty.
   std::vector<MapTypeLayout> types;
   std::vector<std::vector<std::uint32_t>> type_sets{{}};
+  // What told them, for those who look further; null: types were not looked at.
+  std::shared_ptr<TypeCheck> type_check;
 };
 
 // Errors: unsupported (layout not known, heap too large), not_found (no Go heap: the program may

@@ -2,7 +2,7 @@
 #include "pipeline/map_survey.h"
 
 #include <algorithm>
-#include <queue>
+#include <map>
 #include <tuple>
 
 #include "base/clock.h"
@@ -22,10 +22,11 @@ TypeCertainty certainty_of(std::span<const MapTypeLayout *const> types) {
 
 } // namespace
 
-MapSurvey::MapSurvey(MapSource &source, bool remembers)
-    : source_(source), anchors_(HeapAnchors::of(source.process.facts, source.process.load_bias)),
-      judge_(source.process.facts) {
-  if (remembers)
+MapSurvey::MapSurvey(MapSource &source, const SurveyOptions &options)
+    : source_(source), options_(options),
+      anchors_(HeapAnchors::of(source.process.facts, source.process.load_bias)),
+      judge_(source.process.facts), holders_(source) {
+  if (options.remembers)
     memory_.emplace();
 }
 
@@ -36,6 +37,7 @@ Result<> MapSurvey::look() {
   census_ = TRY(take_census(*source_.memory, anchors_, source_.process.facts,
                             {.residency = true, .memory = memory_ ? &*memory_ : nullptr}));
   TRY(look_at_stacks());
+  TRY(look_at_holders());
   type_sets_.clear();
   for (const std::vector<std::uint32_t> &set : census_.type_sets) {
     Types &types = type_sets_.emplace_back();
@@ -43,6 +45,37 @@ Result<> MapSurvey::look() {
       types.push_back(&census_.types[index]);
   }
   return {};
+}
+
+Result<> MapSurvey::learn(LearnedWrites writes) {
+  TRY(holders_.name(writes));
+  learned_ = std::move(writes);
+  return {};
+}
+
+bool MapSurvey::is_walk_cheap() const {
+  constexpr std::uint64_t kWalkedBytesMax = 48 << 20, kExecutableBytesMax = 48 << 20;
+  std::uint64_t walked_bytes = 0;
+  for (const SizeClassUse &size_class : census_.heap.size_classes)
+    if (size_class.has_pointers)
+      walked_bytes += size_class.span_bytes;
+  return walked_bytes <= kWalkedBytesMax &&
+         source_.process.facts.file_size_bytes <= kExecutableBytesMax;
+}
+
+Result<> MapSurvey::look_at_holders() {
+  holders_.forget_look();
+  if (!census_.type_check)
+    return {};
+  if (learned_)
+    holders_.tell_types(*learned_, *census_.type_check, census_);
+  if (options_.owners == OwnersWanted::no ||
+      (options_.owners == OwnersWanted::automatic && !is_walk_cheap()))
+    return {};
+  auto looked = holders_.look(anchors_, *census_.type_check, census_);
+  if (looked || options_.owners == OwnersWanted::yes || looked.error().code() == Errc::gone)
+    return looked;
+  return {}; // nobody asked
 }
 
 Result<> MapSurvey::look_at_stacks() {
@@ -93,81 +126,6 @@ void MapSurvey::add_to(MapTotals &totals, const MapSample &map) const {
   totals.consistent += map.evidence == MapEvidence::consistent;
 }
 
-namespace {
-
-// The order as a number: what has the larger one comes first.
-std::uint64_t rank_of(const MapSample &map, MapOrder order,
-                      std::optional<std::uint64_t> reclaimable, std::uint64_t type_rank) {
-  constexpr std::uint64_t kFillSteps = 1 << 20;
-  switch (order) {
-  case MapOrder::reclaimable:
-    return reclaimable.value_or(0);
-  case MapOrder::bytes:
-    return map.bytes.total();
-  case MapOrder::len:
-    return map.len;
-  case MapOrder::slots:
-    return map.slots;
-  case MapOrder::fill:
-    return map.slots == 0 ? 0 : UINT64_MAX - map.len * kFillSteps / map.slots;
-  case MapOrder::resident:
-    return map.resident_bytes;
-  case MapOrder::tombstones:
-    return map.tombstones;
-  case MapOrder::address:
-    return UINT64_MAX - map.address.value;
-  case MapOrder::type:
-    return UINT64_MAX - type_rank;
-  }
-  return 0;
-}
-
-// The same of a group; what has no number there is ordered by bytes.
-std::uint64_t rank_of(const MapTotals &totals, MapOrder order, std::uint64_t type_rank) {
-  switch (order) {
-  case MapOrder::reclaimable:
-    return totals.reclaimable_bytes;
-  case MapOrder::len:
-    return totals.entries;
-  case MapOrder::slots:
-    return totals.slots;
-  case MapOrder::resident:
-    return totals.resident_bytes.value_or(0);
-  case MapOrder::type:
-    return UINT64_MAX - type_rank;
-  default:
-    return totals.bytes;
-  }
-}
-
-// The best of what is added, as many as are wanted.
-class Best {
-public:
-  explicit Best(std::size_t wanted) : wanted_(wanted) {}
-
-  // Among equals, more bytes come first, then what was added first.
-  void add(std::uint64_t rank, std::uint64_t bytes, std::size_t index) {
-    worst_first_.push({rank, bytes, ~index});
-    if (wanted_ != 0 && worst_first_.size() > wanted_)
-      worst_first_.pop();
-  }
-
-  std::vector<std::size_t> take() {
-    std::vector<std::size_t> indexes;
-    for (; !worst_first_.empty(); worst_first_.pop())
-      indexes.push_back(~std::get<2>(worst_first_.top()));
-    std::ranges::reverse(indexes);
-    return indexes;
-  }
-
-private:
-  using Ranked = std::tuple<std::uint64_t, std::uint64_t, std::size_t>;
-  std::size_t wanted_; // 0: all
-  std::priority_queue<Ranked, std::vector<Ranked>, std::greater<>> worst_first_;
-};
-
-} // namespace
-
 std::string MapSurvey::name_of(const Types &types) const {
   return types.empty() ? std::string{} : type_text(judge_.judge({}, types));
 }
@@ -193,12 +151,35 @@ std::vector<std::uint64_t> MapSurvey::alphabet() const {
   return place;
 }
 
+bool MapSurvey::wants_holders(const MapSample &map, const MapSelection &selection) const {
+  if (!selection.owner.empty()) {
+    const MapOwner &owner = holders_.owner_of(map);
+    if (owner.reach != Reach::reachable || (!matches_type_name(selection.owner, owner.path) &&
+                                            !matches_type_name(selection.owner, owner.root) &&
+                                            !matches_type_name(selection.owner, owner.holder)))
+      return false;
+  }
+  return selection.site.empty() ||
+         std::ranges::any_of(holders_.site_of(map).shares, [&](const SiteShare &share) {
+           return matches_type_name(selection.site, share.frame.function) ||
+                  matches_type_name(selection.site,
+                                    fmt::format("{}:{}", share.frame.file, share.frame.line));
+         });
+}
+
+void MapSurvey::add_to_report(MapsReport &report, const MapSample &map) const {
+  add_to(report.totals, map);
+  if (const Reach reach = holders_.reach_of(map); reach != Reach::unknown)
+    add_to(reach == Reach::reachable ? report.reachable : report.unreachable, map);
+}
+
 MapsReport MapSurvey::report(const MapSelection &selection) const {
   MapsReport report = start_report();
+  report.group_by = selection.group_by;
   const std::vector<bool> wanted = wanted_types(selection);
   const std::vector<std::uint64_t> place = alphabet();
-  std::vector<MapTotals> groups(selection.group_by == MapGroupBy::type ? type_sets_.size() : 0);
-  Best best{selection.top};
+  MapGroups groups(selection.group_by, holders_);
+  BestMaps best{selection.top};
   for (std::size_t i = 0; i < census_.maps.size(); ++i) {
     const MapSample map = census_.maps[i];
     if (map.evidence == MapEvidence::plausible) {
@@ -206,12 +187,13 @@ MapsReport MapSurvey::report(const MapSelection &selection) const {
       report.plausible_bytes += map.bytes.total();
       continue;
     }
-    add_to(report.totals, map);
-    if (map.bytes.total() < selection.min_bytes || !wanted[map.types])
+    add_to_report(report, map);
+    if (map.bytes.total() < selection.min_bytes || !wanted[map.types] ||
+        !wants_holders(map, selection))
       continue;
     ++report.selected;
-    if (selection.group_by == MapGroupBy::type) {
-      add_to(groups[map.types], map);
+    if (selection.group_by != MapGroupBy::none) {
+      add_to(groups.totals(groups.group_of(map)), map);
       continue;
     }
     auto reclaimable = selection.order == MapOrder::reclaimable
@@ -219,21 +201,41 @@ MapsReport MapSurvey::report(const MapSelection &selection) const {
                            : std::nullopt;
     best.add(rank_of(map, selection.order, reclaimable, place[map.types]), map.bytes.total(), i);
   }
-  for (std::size_t set = 0; set < groups.size(); ++set)
-    if (groups[set].maps != 0)
-      best.add(rank_of(groups[set], selection.order, place[set]), groups[set].bytes, set);
-  for (std::size_t index : best.take())
-    if (selection.group_by == MapGroupBy::type) {
-      JudgedMap names = judge_.judge({}, type_sets_[index]);
-      report.groups.push_back({.type = std::move(names.type),
-                               .certainty = names.certainty,
-                               .candidates = std::move(names.candidates),
-                               .candidate_count = names.candidate_count,
-                               .totals = groups[index]});
-    } else {
+  if (selection.group_by != MapGroupBy::none)
+    add_groups(report, selection, groups, place);
+  else
+    for (std::size_t index : best.take())
       report.maps.push_back(judged(census_.maps[index]));
-    }
   return report;
+}
+
+void MapSurvey::add_groups(MapsReport &report, const MapSelection &selection, MapGroups &groups,
+                           std::span<const std::uint64_t> alphabet) const {
+  BestMaps best{selection.top};
+  for (std::size_t group = 0; group < groups.size(); ++group) {
+    const std::uint32_t types = groups.types(group);
+    best.add(rank_of(groups.totals(group), selection.order,
+                     types == MapGroups::kMixed ? alphabet.size() : alphabet[types]),
+             groups.totals(group).bytes, group);
+  }
+  for (std::size_t index : best.take()) {
+    MapGroup row = groups.row(index);
+    if (groups.types(index) != MapGroups::kMixed) {
+      JudgedMap names = judge_.judge({}, type_sets_[groups.types(index)]);
+      row.type = std::move(names.type);
+      row.certainty = names.certainty;
+      row.candidates = std::move(names.candidates);
+      row.candidate_count = names.candidate_count;
+    }
+    report.groups.push_back(std::move(row));
+  }
+}
+
+JudgedMap MapSurvey::judged(const MapSample &map) const {
+  JudgedMap judged =
+      judge_.judge(map, types_of(map), holders_.owner_of(map), holders_.site_of(map));
+  judged.written_at = holders_.written_at(map.address);
+  return judged;
 }
 
 MapsReport MapSurvey::start_report() const {
@@ -246,8 +248,44 @@ MapsReport MapSurvey::start_report() const {
                     .wall_time_ns = process.wall_time_ns,
                     .heap = census_.heap,
                     .counts = census_.counts,
-                    .stacks_searched = stacks_searched_};
+                    .stacks_searched = stacks_searched_,
+                    .learned = learned_};
+  if (holders_.has_looked()) {
+    report.owners = holders_.counts();
+    report.sites = holders_.site_counts();
+    report.site_uses = holders_.site_uses();
+  }
   return report;
+}
+
+MapsProfile MapSurvey::profile() const {
+  MapsProfile profile{.uses = holders_.has_looked() ? holders_.site_uses() : std::vector<SiteUse>{},
+                      .wall_time_ns = source_.process.wall_time_ns,
+                      .exe = source_.process.exe};
+  using Key = std::tuple<std::uint32_t, std::uint32_t, Reach, std::string>;
+  std::map<Key, std::size_t> rows;
+  for (std::size_t i = 0; i < census_.maps.size(); ++i) {
+    const MapSample map = census_.maps[i];
+    if (map.evidence == MapEvidence::plausible)
+      continue;
+    MapSite site = holders_.site_of(map);
+    std::string line = site.shares.empty() ? std::string{}
+                                           : fmt::format("{}:{}", site.shares.front().frame.file,
+                                                         site.shares.front().frame.line);
+    const auto [known, is_new] = rows.try_emplace(
+        Key{map.types, holders_.pattern_of(map), holders_.reach_of(map), std::move(line)},
+        profile.rows.size());
+    if (is_new)
+      profile.rows.push_back({.type = name_of(type_sets_[map.types]),
+                              .owner = holders_.owner_of(map),
+                              .sites = std::move(site.shares)});
+    MapsProfileRow &row = profile.rows[known->second];
+    ++row.maps;
+    row.bytes += map.bytes.total();
+    row.entries += map.len;
+    row.reclaimable_bytes += judge_.reclaimable_bytes(map, types_of(map)).value_or(0);
+  }
+  return profile;
 }
 
 MapFigures MapSurvey::figures() const {
@@ -297,7 +335,10 @@ Result<MapExplanation> MapSurvey::explain(ProcessAddress address, bool with_payl
                                         type, {.payload = with_payload}));
     anatomy.map.types = map.types; // the rest is newer than what the census saw
     anatomy.map.evidence = map.evidence;
-    return MapExplanation{judged(anatomy.map), std::move(anatomy), type};
+    MapExplanation explanation{judged(anatomy.map), std::move(anatomy), type};
+    if (census_.type_check)
+      explanation.owner_steps = TRY(holders_.steps_to(address, anchors_, *census_.type_check));
+    return explanation;
   }
   for (const HeaderCopy &copy : census_.copies)
     if (copy.address == address)

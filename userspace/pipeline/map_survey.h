@@ -11,13 +11,15 @@
 #include "heap/census_memory.h"
 #include "judge/fail_on.h"
 #include "judge/map_judge.h"
+#include "pipeline/map_groups.h"
+#include "pipeline/map_holders.h"
+#include "pipeline/map_order.h"
 #include "pipeline/map_source.h"
 #include "report/maps_diff.h"
+#include "report/maps_pprof.h"
 #include "report/maps_report.h"
 
 namespace mapscope {
-
-enum class MapOrder { reclaimable, bytes, len, slots, fill, resident, tombstones, address, type };
 
 // Which maps to show, and in which order: the most of what is asked for first, but the lowest fill,
 // address and name.
@@ -44,12 +46,13 @@ struct SurveyOptions {
 
 class MapSurvey {
 public:
-  // `source` outlives it. `remembers`: there will be more than one look, and what one learned is
-  // kept for the next.
-  explicit MapSurvey(MapSource &source, bool remembers = false);
+  // `source` outlives it.
+  explicit MapSurvey(MapSource &source, const SurveyOptions &options = {});
 
-  // Looks at the memory anew. Errors: as take_census().
+  // Looks at the memory anew. Errors: as take_census(); as find_owners() where owners are wanted.
   Result<> look();
+  // What probes saw write to maps, for all looks that follow. Errors: as Symbolizer::symbolize.
+  Result<> learn(LearnedWrites writes);
 
   // What the last look found.
   MapsReport report(const MapSelection &selection) const;
@@ -59,28 +62,39 @@ public:
   Result<MapExplanation> explain(ProcessAddress address, bool with_payload);
   // All maps, to be compared with those of another look.
   MapsLook all() const;
+  // All maps by type, owner and site.
+  MapsProfile profile() const;
 
 private:
-  JudgedMap judged(const MapSample &map) const { return judge_.judge(map, types_of(map)); }
+  JudgedMap judged(const MapSample &map) const;
   using Types = std::vector<const MapTypeLayout *>;
 
   // Adds maps whose header lies on a stack, where the release lets them be told.
   Result<> look_at_stacks();
+  Result<> look_at_holders();
+  bool is_walk_cheap() const;
   std::span<const MapTypeLayout *const> types_of(const MapSample &map) const {
     return type_sets_[map.types];
   }
   std::string name_of(const Types &types) const; // empty: not known
   MapsReport start_report() const;
   void add_to(MapTotals &totals, const MapSample &map) const;
+  void add_to_report(MapsReport &report, const MapSample &map) const;
+  void add_groups(MapsReport &report, const MapSelection &selection, MapGroups &groups,
+                  std::span<const std::uint64_t> alphabet) const;
+  bool wants_holders(const MapSample &map, const MapSelection &selection) const;
   // By index of a set of types: whether the user wants it, and its place in the alphabet.
   std::vector<bool> wanted_types(const MapSelection &selection) const;
   std::vector<std::uint64_t> alphabet() const;
 
   MapSource &source_;
+  SurveyOptions options_;
   HeapAnchors anchors_;
   MapJudge judge_;
   std::optional<CensusMemory> memory_;
   Census census_;
+  MapHolders holders_;
+  std::optional<LearnedWrites> learned_;
   bool stacks_searched_ = false;
   std::vector<Types> type_sets_; // census_.type_sets as what they name
 };

@@ -1,0 +1,73 @@
+// Who holds the maps of a survey, which lines made them grow, and which write to them: what heap/
+// finds of each, remembered by map.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.h"
+#include "flow/learned_map.h"
+#include "flow/map_owner.h"
+#include "flow/map_sample.h"
+#include "heap/census.h"
+#include "heap/owners/owners.h"
+#include "heap/sites/map_sites.h"
+#include "pipeline/map_source.h"
+
+namespace mapscope {
+
+class MapHolders {
+public:
+  // `source` outlives it.
+  explicit MapHolders(MapSource &source) : source_(source) {}
+
+  // Walks the object graph and reads the memory profile. Tells maps of the census their types where
+  // the walk found them. Errors: as find_owners(); unsupported (a snapshot that was saved without).
+  Result<> look(const HeapAnchors &anchors, TypeCheck &type_check, Census &census);
+  // As if nobody had looked.
+  void forget_look() { has_looked_ = false; }
+  bool has_looked() const { return has_looked_; }
+
+  // Tells maps of the census the types that code passed when it wrote to them.
+  void tell_types(const LearnedWrites &learned, TypeCheck &type_check, Census &census);
+  // Names the places that write. Errors: as Symbolizer::symbolize.
+  Result<> name(const LearnedWrites &learned);
+
+  // Of one map of the census that was looked at.
+  Reach reach_of(const MapSample &map) const;
+  // Of OwnerPatterns; 0: none.
+  std::uint32_t pattern_of(const MapSample &map) const;
+  const MapOwner &owner_of(const MapSample &map) const;
+  MapSite site_of(const MapSample &map) const;
+  std::vector<SiteShare> written_at(ProcessAddress map) const;
+  // Empty: not known.
+  Result<std::vector<OwnerStep>> steps_to(ProcessAddress map, const HeapAnchors &anchors,
+                                          TypeCheck &type_check);
+
+  const OwnerCounts &counts() const { return owners_.counts; }
+  const SiteCounts &site_counts() const { return site_counts_; }
+  const std::vector<SiteUse> &site_uses() const { return sites_.uses(); }
+
+private:
+  Result<> look_at_sites(const HeapAnchors &anchors, const Census &census);
+  Result<OwnerContext> context(const HeapAnchors &anchors);
+  const OwnedMap *find(const MapSample &map) const {
+    return has_looked_ ? owners_.find(map.address, map.seed) : nullptr;
+  }
+
+  MapSource &source_;
+  bool has_looked_ = false;
+  bool has_owners_ = false; // of an earlier look at least
+  Owners owners_;
+  MapSites sites_;
+  SiteCounts site_counts_;
+  std::optional<GoTypes> types_;
+  // By pattern; reachable, since what is not has none.
+  mutable std::unordered_map<std::uint32_t, MapOwner> described_;
+  std::unordered_map<std::uint64_t, std::vector<SiteShare>> written_; // by map
+};
+
+} // namespace mapscope
