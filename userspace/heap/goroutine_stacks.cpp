@@ -28,7 +28,11 @@ Result<GoroutineStacks::Layout> GoroutineStacks::layout_of(const BinaryFacts &fa
                              {"runtime.g.sched.g", &layout.self},
                              {"runtime.g.atomicstatus", &layout.status},
                              {"runtime.g.goid", &layout.goid},
-                             {"runtime.g.syscallsp", &layout.syscall_sp}}) {
+                             {"runtime.g.syscallsp", &layout.syscall_sp},
+                             {"runtime.g.sched.pc", &layout.pc},
+                             {"runtime.g.syscallpc", &layout.syscall_pc},
+                             {"runtime.g.sched.lr", &layout.link},
+                             {"runtime.g.sched.ctxt", &layout.context}}) {
     constexpr std::uint32_t kOffsetMax = 4096;
     auto offset = facts.layout.find(field);
     if (!offset || *offset > kOffsetMax)
@@ -61,14 +65,20 @@ GoroutineStacks::parse(std::uint64_t address, std::span<const std::byte> bytes) 
                   .stack_lo = load<std::uint64_t>(bytes, layout_.stack_lo),
                   .stack_hi = load<std::uint64_t>(bytes, layout_.stack_hi),
                   .sp = load<std::uint64_t>(bytes, layout_.sp),
+                  .pc = load<std::uint64_t>(bytes, layout_.pc),
+                  .link = load<std::uint64_t>(bytes, layout_.link),
+                  .closure = load<std::uint64_t>(bytes, layout_.context),
                   .status = load<std::uint32_t>(bytes, layout_.status) & ~kScan};
   found.is_alive = found.status != kIdle && found.status != kDead && found.status != kDeadExtra;
   if (!found.is_alive)
     return found;
   // A system call leaves there where it was made; sched.sp may be older (runtime/proc.go,
   // reentersyscall).
-  if (auto sp = load<std::uint64_t>(bytes, layout_.syscall_sp); found.status == kSyscall && sp != 0)
+  if (auto sp = load<std::uint64_t>(bytes, layout_.syscall_sp);
+      found.status == kSyscall && sp != 0) {
     found.sp = sp;
+    found.pc = load<std::uint64_t>(bytes, layout_.syscall_pc);
+  }
   found.sp = (found.sp + 7) & ~std::uint64_t{7};
   bool is_sound = load<std::uint64_t>(bytes, layout_.self) == address && found.id != 0 &&
                   found.status <= kDeadExtra && found.stack_lo != 0 &&
@@ -111,7 +121,13 @@ Result<> GoroutineStacks::visit(std::uint64_t stack_bytes_max, std::uint64_t byt
       std::uint64_t taken = std::min({live, stack_bytes_max, bytes_max & ~std::uint64_t{7}});
       bytes_max -= taken;
       sum += taken;
-      stacks[count] = {goroutine->id, {{goroutine->stack_hi - taken}, taken}, taken < live};
+      stacks[count] = {.goroutine = goroutine->id,
+                       .range = {{goroutine->stack_hi - taken}, taken},
+                       .is_cut = taken < live,
+                       .pc = goroutine->pc,
+                       .link = goroutine->link,
+                       .context = {chunk[count] + layout_.context},
+                       .closure = goroutine->closure};
     }
     bytes.resize(sum);
     std::vector<MemoryRead> reads;

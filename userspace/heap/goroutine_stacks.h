@@ -21,6 +21,10 @@ struct LiveStack {
   std::uint64_t goroutine = 0; // its id
   ProcessRange range;          // from the innermost frame that counts to the outermost
   bool is_cut = false;         // inner frames are left out
+  std::uint64_t pc = 0;        // where the innermost frame goes on
+  std::uint64_t link = 0;      // the link register there (arm64)
+  ProcessAddress context;      // where the closure lies that goes on or starts there, or 0
+  std::uint64_t closure = 0;   // what lies there
 };
 
 class GoroutineStacks {
@@ -41,12 +45,12 @@ public:
 private:
   struct Layout {
     std::uint32_t stack_lo = 0, stack_hi = 0, sp = 0, self = 0, status = 0, goid = 0,
-                  syscall_sp = 0;
+                  syscall_sp = 0, pc = 0, syscall_pc = 0, link = 0, context = 0;
     std::uint32_t size_bytes = 0;
   };
   // What a goroutine says of itself; nothing where the bytes are none.
   struct Goroutine {
-    std::uint64_t id = 0, stack_lo = 0, stack_hi = 0, sp = 0;
+    std::uint64_t id = 0, stack_lo = 0, stack_hi = 0, sp = 0, pc = 0, link = 0, closure = 0;
     std::uint32_t status = 0;
     bool is_alive = false, has_stopped = false;
     friend bool operator==(const Goroutine &, const Goroutine &) = default;

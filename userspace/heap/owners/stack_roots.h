@@ -16,7 +16,9 @@ namespace mapscope {
 
 struct StackFrame {
   std::uint64_t goroutine = 0; // its id
-  std::uint64_t pc = 0; // in the frame's function: where the goroutine is, or returns to, less 1
+  // In the frame's function: where the goroutine is, or returns to, less 1. 0: not known, and what
+  // lies further out on this stack is in this frame, too.
+  std::uint64_t pc = 0;
 };
 
 struct StackWord {
@@ -25,8 +27,10 @@ struct StackWord {
 };
 
 struct StackRoots {
-  std::vector<StackFrame> frames;
-  std::vector<StackWord> words; // in the order of frames, innermost first
+  std::vector<StackFrame> frames; // one goroutine after the other, innermost first
+  // In the order of frames. The closure that a goroutine starts with or goes on with, which lies in
+  // its g and not on its stack, counts as the innermost frame's.
+  std::vector<StackWord> words;
   std::uint64_t goroutine_count = 0;
   std::uint64_t left_out_count = 0; // ran whenever they were looked at, or lay beyond a limit
 
@@ -45,7 +49,7 @@ struct StackRootLimits {
   std::uint64_t stack_bytes_max = 1 << 20; // of one, the outermost frames
   std::uint64_t bytes_max = 256 << 20;
   std::uint64_t words_max = 8 << 20;
-  unsigned rounds_max = 3;
+  unsigned rounds_max = 5; // looks at goroutines that run
 };
 
 // `data`: the program's own variables, which words may point to as well. `list`: runtime.allgs.

@@ -1,0 +1,141 @@
+// Words of stacks, against a program that says which of its functions holds which map: while they
+// wait in every way that there is, and while they are interrupted between any two instructions.
+#include "heap/owners/stack_roots.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include <gtest/gtest.h>
+
+#include "binary/go_binary.h"
+#include "heap/heap_layout.h"
+#include "support/census_program.h"
+#include "unit/binary/built_programs.h"
+
+namespace mapscope {
+namespace {
+
+using testing::CensusProgram;
+
+std::vector<char> bytes_of(const std::string &path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+class StackRootsTest : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
+protected:
+  void SetUp() override {
+    const auto &[version, mode] = GetParam();
+    path_ = built({"tests/fixtures/stack_roots", ".", "stack_roots-" + version + "-" + mode},
+                  version, "", mode == "stripped" ? "-trimpath '-ldflags=-s -w'" : "-trimpath");
+    if (!path_)
+      GTEST_SKIP() << "Go " << version << " can't be had";
+  }
+
+  // The program is no PIE, so addresses in it are those in its file.
+  static Result<StackRoots> read(CensusProgram &program, const StackRootLimits &limits = {}) {
+    HeapLayout layout = TRY(HeapLayout::from(program.facts));
+    HeapRoot root = TRY(find_heap(program.memory(), program.anchors, layout));
+    SpanTable spans = TRY(SpanTable::read(program.memory(), root, layout));
+    return read_stack_roots(program.memory(), program.facts, {}, spans, {}, limits);
+  }
+
+  // The functions in whose frames lies a pointer to each map.
+  std::map<std::uint64_t, std::set<std::string>> holders_of(const StackRoots &roots,
+                                                            const CensusProgram &program) const {
+    const auto file = bytes_of(*path_);
+    auto binary = GoBinary::open(std::as_bytes(std::span{file}), *path_);
+    std::map<std::uint64_t, std::set<std::string>> holders;
+    if (!binary)
+      return holders;
+    for (const StackWord &word : roots.words) {
+      if (!program.noise.contains(word.value))
+        continue;
+      const std::array address{ElfAddress{roots.frames[word.frame].pc}};
+      auto frames = binary->symbolize(address);
+      holders[word.value].insert(frames.front().empty() ? "" : frames.front().back().function);
+    }
+    return holders;
+  }
+
+  const std::string &path() const { return *path_; }
+
+private:
+  std::optional<std::string> path_;
+};
+
+TEST_P(StackRootsTest, KnowsWhoseFrameEachMapIsIn) {
+  CensusProgram program(path(), {});
+  ASSERT_TRUE(program.is_ready());
+  EXPECT_EQ(program.noise.size(), 21u);
+  std::map<std::uint64_t, std::string> left = program.noise;
+  // Of those that run in turns, another one runs each time.
+  for (int look = 0; look < 40; ++look) {
+    auto roots = read(program);
+    ASSERT_TRUE(roots) << roots.error().message();
+    EXPECT_LE(roots->left_out_count, 2u);
+    for (auto &[map, functions] : holders_of(*roots, program)) {
+      // It keeps the registers of what it interrupted, those for vectors too, which may hold what
+      // some other goroutine's stack was copied with.
+      if (functions.erase("runtime.asyncPreempt") != 0 && functions.empty())
+        continue;
+      EXPECT_EQ(functions, std::set{program.noise[map]});
+      left.erase(map);
+    }
+  }
+  for (const auto &[map, function] : left)
+    ADD_FAILURE() << fmt::format("{:x} of {} was never found", map, function);
+}
+
+TEST_P(StackRootsTest, KnowsTheFrameOfEachWord) {
+  CensusProgram program(path(), {});
+  ASSERT_TRUE(program.is_ready());
+  auto roots = read(program);
+  ASSERT_TRUE(roots) << roots.error().message();
+  EXPECT_GE(roots->goroutine_count, 10u);
+  for (const StackWord &word : roots->words) {
+    const StackFrame &frame = roots->frames[word.frame];
+    EXPECT_NE(frame.pc, 0u);
+    const StackFrame *found = roots->frame_at(word.address);
+    EXPECT_TRUE(found == &frame || found == nullptr); // a closure is in the g
+  }
+  EXPECT_EQ(roots->frame_at(8), nullptr);
+  EXPECT_EQ(roots->frame_at(~std::uint64_t{7}), nullptr);
+}
+
+TEST_P(StackRootsTest, CountsWhatLiesBeyondALimit) {
+  CensusProgram program(path(), {});
+  ASSERT_TRUE(program.is_ready());
+  auto few = read(program, {.goroutines_max = 3});
+  ASSERT_TRUE(few) << few.error().message();
+  EXPECT_GE(few->left_out_count, 8u);
+  auto short_ones = read(program, {.stack_bytes_max = 64});
+  ASSERT_TRUE(short_ones) << short_ones.error().message();
+  EXPECT_GE(short_ones->left_out_count, 8u);
+  for (const StackFrame &frame : short_ones->frames)
+    EXPECT_EQ(frame.pc, 0u); // which one it is can't be known from outside
+  auto few_words = read(program, {.words_max = 1});
+  ASSERT_TRUE(few_words) << few_words.error().message();
+  EXPECT_EQ(few_words->words.size(), 1u);
+  EXPECT_GE(few_words->left_out_count, 8u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Releases, StackRootsTest,
+                         ::testing::Combine(::testing::Values("1.17.13", "1.19.13", "1.21.13",
+                                                              "1.22.12", "1.23.12", "1.24.13",
+                                                              "1.25.14", "1.26.8", "1.27.4"),
+                                            ::testing::Values("plain", "stripped")),
+                         [](const auto &parameter) {
+                           std::string name = "Go" + std::get<0>(parameter.param) + "_" +
+                                              std::get<1>(parameter.param);
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
+
+} // namespace
+} // namespace mapscope

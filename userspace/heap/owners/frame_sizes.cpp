@@ -1,0 +1,180 @@
+// findfunctab leads to the neighbourhood of a function in ftab, that to its _func, and that to a
+// table of how far the stack pointer moves, in steps of program counters.
+#include "heap/owners/frame_sizes.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "heap/bulk_read.h"
+
+namespace mapscope {
+namespace {
+
+// runtime/symtab.go, findfuncbucket: which entry of ftab each 256 bytes of text begin with.
+constexpr std::uint64_t kBucketBytes = 20, kTextOfBucket = 4096, kTextOfPart = 256;
+constexpr std::uint64_t kFunctionBytesMin = 16;  // functions are aligned to that
+constexpr std::uint64_t kTextBytesMax = 1 << 30; // what a bucket can tell of is far below
+constexpr std::uint8_t kTopFrame = 1;            // a flag of _func: internal/abi, FuncFlagTopFrame
+constexpr std::uint8_t kAsyncPreempt = 3;        // internal/abi, FuncID_asyncPreempt, since Go 1.17
+constexpr std::uint32_t kFrameBytesMax = 1 << 30;
+
+// A number of seven bits a byte, the lowest first.
+std::optional<std::uint32_t> take_varint(std::span<const std::byte> &bytes) {
+  std::uint32_t value = 0;
+  for (unsigned shift = 0; shift < 35 && !bytes.empty(); shift += 7) {
+    const auto byte = std::to_integer<std::uint32_t>(bytes.front());
+    bytes = bytes.subspan(1);
+    value |= (byte & 0x7f) << shift;
+    if ((byte & 0x80) == 0)
+      return value;
+  }
+  return std::nullopt;
+}
+
+} // namespace
+
+Result<FrameSizes::Layout> FrameSizes::layout_of(const BinaryFacts &facts) {
+  Layout layout;
+  for (auto [field, into] : {std::pair{"runtime.moduledata.pctab", &layout.pctab},
+                             {"runtime.moduledata.pclntable", &layout.pclntable},
+                             {"runtime.moduledata.ftab", &layout.ftab},
+                             {"runtime.moduledata.findfunctab", &layout.findfunctab},
+                             {"runtime.moduledata.minpc", &layout.minpc},
+                             {"runtime.moduledata.text", &layout.text},
+                             {"runtime.moduledata.etext", &layout.etext},
+                             {"runtime._func.pcsp", &layout.pcsp},
+                             {"runtime._func.funcID", &layout.func_id},
+                             {"runtime._func.flag", &layout.flag},
+                             {"runtime._func", &layout.func_bytes},
+                             {"runtime.functab", &layout.functab_bytes},
+                             {"runtime.functab.funcoff", &layout.funcoff}}) {
+    constexpr std::uint32_t kOffsetMax = 4096;
+    auto offset = facts.layout.find(field);
+    if (!offset || *offset > kOffsetMax)
+      return fail(Errc::unsupported, "{}: where {} lies is not known", facts.path, field);
+    *into = *offset;
+  }
+  for (std::uint32_t slice : {layout.pctab, layout.pclntable, layout.ftab})
+    layout.module_bytes = std::max(layout.module_bytes, slice + 16);
+  for (std::uint32_t word : {layout.findfunctab, layout.minpc, layout.text, layout.etext})
+    layout.module_bytes = std::max(layout.module_bytes, word + 8);
+  const std::uint32_t word = layout.functab_bytes / 2; // two numbers of 8 bytes, or of 4
+  if ((word != 4 && word != 8) || layout.funcoff != word || layout.pcsp + 4 > layout.func_bytes ||
+      layout.func_id >= layout.func_bytes || layout.flag >= layout.func_bytes)
+    return fail(Errc::unsupported, "{}: how functions are listed is not known", facts.path);
+  return layout;
+}
+
+Result<FrameSizes> FrameSizes::open(AddressSpace &space, const BinaryFacts &facts, LoadBias bias) {
+  if (facts.module_data.value == 0)
+    return fail(Errc::unsupported, "{}: where its functions are listed is not known", facts.path);
+  FrameSizes sizes(space, TRY(layout_of(facts)), facts.machine);
+  std::vector<std::byte> bytes(sizes.layout_.module_bytes);
+  TRY(read_exactly(space, bias.to_process(facts.module_data).value, bytes));
+  auto word = [&](std::uint32_t offset) { return load<std::uint64_t>(bytes, offset); };
+  const Layout &layout = sizes.layout_;
+  sizes.pctab_ = {word(layout.pctab), word(layout.pctab + 8)};
+  sizes.pclntable_ = {word(layout.pclntable), word(layout.pclntable + 8)};
+  sizes.ftab_ = {word(layout.ftab), word(layout.ftab + 8)};
+  sizes.findfunctab_ = word(layout.findfunctab);
+  sizes.min_pc_ = word(layout.minpc);
+  sizes.text_ = word(layout.text);
+  sizes.text_end_ = word(layout.etext);
+  if (sizes.text_end_ - sizes.min_pc_ > kTextBytesMax || sizes.text_ > sizes.text_end_)
+    return fail(Errc::not_found, "the tables of functions at {:#x} make no sense",
+                bias.to_process(facts.module_data).value);
+  return sizes;
+}
+
+Result<std::optional<FrameSizes::Function>> FrameSizes::find_function(std::uint64_t pc) {
+  if (pc < min_pc_ || pc >= text_end_)
+    return std::nullopt;
+  std::array<std::byte, kBucketBytes> bucket{};
+  const std::uint64_t offset = pc - min_pc_;
+  TRY(read_exactly(space_, findfunctab_ + offset / kTextOfBucket * kBucketBytes, bucket));
+  const std::uint64_t first =
+      load<std::uint32_t>(bucket, 0) +
+      std::uint64_t{load<std::uint8_t>(bucket, 4 + offset % kTextOfBucket / kTextOfPart)};
+  // The function that reaches into these bytes of text, those that begin in them, and the next.
+  std::array<std::byte, (kTextOfPart / kFunctionBytesMin + 2) * 16> entries{};
+  if (first >= ftab_.len)
+    return std::nullopt;
+  const std::uint64_t count =
+      std::min<std::uint64_t>(kTextOfPart / kFunctionBytesMin + 2, ftab_.len - first);
+  const auto listed = std::span{entries}.first(count * layout_.functab_bytes);
+  TRY(read_exactly(space_, ftab_.data + first * layout_.functab_bytes, listed));
+  auto number = [&](std::uint64_t at) -> std::uint64_t {
+    return layout_.funcoff == 8 ? load<std::uint64_t>(listed, at) : load<std::uint32_t>(listed, at);
+  };
+  auto entry = [&](std::uint64_t i) {
+    return number(i * layout_.functab_bytes) + (layout_.funcoff == 8 ? 0 : text_);
+  };
+  for (std::uint64_t i = 0; i + 1 < count; ++i) {
+    const std::uint64_t func = number(i * layout_.functab_bytes + layout_.funcoff);
+    if (entry(i) <= pc && pc < entry(i + 1) && func < pclntable_.len)
+      return Function{entry(i), entry(i + 1), pclntable_.data + func};
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<std::uint32_t>> FrameSizes::size_at(std::uint64_t pc, const Function &function,
+                                                         std::uint32_t table) {
+  if (table == 0 || table >= pctab_.len)
+    return std::nullopt;
+  constexpr std::uint64_t kFirst = 64, kLast = 1 << 20; // most tables have a few steps
+  for (std::uint64_t size = kFirst; size <= kLast; size *= 16) {
+    std::vector<std::byte> bytes(std::min(size, pctab_.len - table));
+    TRY(read_exactly(space_, pctab_.data + table, bytes));
+    std::span<const std::byte> left = bytes;
+    std::uint64_t here = function.entry;
+    std::uint32_t value = ~std::uint32_t{0}; // -1
+    for (bool is_first = true;; is_first = false) {
+      const auto change = take_varint(left);
+      if (change == 0 && !is_first)
+        return std::nullopt; // the table's end
+      const auto distance = take_varint(left);
+      if (!change || !distance)
+        break;
+      value += (*change & 1) != 0 ? ~(*change >> 1) : *change >> 1;
+      here += *distance * quantum_;
+      if (pc < here)
+        return value <= kFrameBytesMax && value % 8 == 0 ? std::optional{value} : std::nullopt;
+      if (here >= function.end)
+        return std::nullopt;
+    }
+    if (bytes.size() < size)
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<FrameSize>> FrameSizes::look_up(std::uint64_t pc) {
+  const auto function = TRY(find_function(pc));
+  if (!function)
+    return std::nullopt;
+  std::vector<std::byte> func(layout_.func_bytes);
+  TRY(read_exactly(space_, function->address, func));
+  const auto size = TRY(size_at(pc, *function, load<std::uint32_t>(func, layout_.pcsp)));
+  if (!size)
+    return std::nullopt;
+  return FrameSize{.entry = function->entry,
+                   .size_bytes = *size,
+                   .is_outermost = (load<std::uint8_t>(func, layout_.flag) & kTopFrame) != 0,
+                   .is_async_preempt = load<std::uint8_t>(func, layout_.func_id) == kAsyncPreempt};
+}
+
+Result<std::optional<FrameSize>> FrameSizes::at(std::uint64_t pc) {
+  if (auto known = known_.find(pc); known != known_.end())
+    return known->second;
+  auto size = look_up(pc);
+  if (!size && size.error().code() != Errc::not_found)
+    return size;
+  std::optional<FrameSize> found = size ? *size : std::nullopt;
+  known_.emplace(pc, found);
+  return found;
+}
+
+} // namespace mapscope
