@@ -88,6 +88,10 @@ Result<> Snapshot::take_item(SnapshotItem kind, ByteReader body, ByteReader &mem
   }
   case SnapshotItem::residency:
     return take_residency(body);
+  case SnapshotItem::roots:
+    return answers_->take_roots(body.bytes(), RootPlaces::of(process_.facts));
+  case SnapshotItem::frames:
+    return answers_->take_frames(body);
   case SnapshotItem::end: {
     SnapshotTotals totals;
     FieldReader fields{body};

@@ -15,6 +15,7 @@
 #include "flow/binary_facts.h"
 #include "memory/known_residency.h"
 #include "memory/snapshot_format.h"
+#include "memory/snapshot_questions.h"
 #include "memory/sparse_memory.h"
 #include "wire/byte_source.h"
 #include "wire/chunk_file.h"
@@ -40,6 +41,10 @@ public:
   // Everything is in the file only after this. Errors: system (the first failure to write, which
   // disturbs no read), unsupported (more was read than a snapshot holds).
   Result<> finish();
+
+  // What the executable said; see SnapshotQuestions, which calls these.
+  void keep_roots(const ProgramRoots &roots);
+  void keep_frames(std::span<const ElfAddress> addresses, std::span<const SourceFrames> answers);
 
   Result<> read(std::span<MemoryRead> reads) override;
   Result<std::vector<Mapping>> mappings() override;
@@ -74,6 +79,8 @@ public:
   static Result<std::unique_ptr<Snapshot>> open(ByteSource file, std::string path);
 
   const SnapshotProcess &process() const { return process_; }
+  // What its executable said when the snapshot was taken; lives as long as somebody holds it.
+  const std::shared_ptr<SnapshotAnswers> &answers() const { return answers_; }
 
   // What nobody read when the snapshot was taken is not read; what nobody asked is unsupported.
   Result<> read(std::span<MemoryRead> reads) override;
@@ -81,7 +88,9 @@ public:
   Result<std::vector<PageRun>> resident_pages(std::span<const ProcessRange> ranges) override;
 
 private:
-  explicit Snapshot(std::string path) : path_(std::move(path)), memory_(kSnapshotBytesMax) {}
+  explicit Snapshot(std::string path)
+      : path_(std::move(path)), memory_(kSnapshotBytesMax),
+        answers_(std::make_shared<SnapshotAnswers>(path_)) {}
 
   Result<> load(ByteSource file);
   Result<> take_chunk(std::span<const std::byte> items, std::span<const std::byte> memory);
@@ -95,6 +104,7 @@ private:
   SparseMemory memory_;
   std::optional<std::vector<Mapping>> mappings_; // absent: nobody asked
   KnownResidency residency_;
+  std::shared_ptr<SnapshotAnswers> answers_;
   std::size_t residency_answers_ = 0, residency_runs_ = 0;
   SnapshotTotals totals_;
   bool has_process_ = false, has_ended_ = false;

@@ -15,9 +15,10 @@ namespace mapscope {
 inline constexpr FileKind kSnapshotKind{
     .name = "snapshot",
     .magic = {0x89, 'M', 'A', 'P', 'M', '\r', '\n', 0x1a},
-    .format_version = 1,
+    .format_version = 2,
     .contents = "memory",
     .content_version = 1,
+    .oldest_format_version = 1, // which had no roots and no frames
 };
 
 // An item is its kind, the length of its body as unsigned LEB128, and its body.
@@ -27,6 +28,8 @@ enum class SnapshotItem : std::uint8_t {
   mappings = 3,  // all of them
   residency = 4, // one answer about pages
   end = 5,       // SnapshotTotals; the last item of all
+  roots = 6,     // ProgramRoots, as wire/roots_archive.h has them
+  frames = 7,    // addresses of code, each with the source frames that it stands for
 };
 
 struct SnapshotTotals {

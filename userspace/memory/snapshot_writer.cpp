@@ -92,6 +92,15 @@ void SnapshotWriter::close_reads() {
     add_item(SnapshotItem::reads, body);
 }
 
+void SnapshotWriter::keep_roots(const ProgramRoots &roots) {
+  add_item(SnapshotItem::roots, roots_to_bytes(roots));
+}
+
+void SnapshotWriter::keep_frames(std::span<const ElfAddress> addresses,
+                                 std::span<const SourceFrames> answers) {
+  add_item(SnapshotItem::frames, frames_to_bytes(addresses, answers));
+}
+
 // One that does not fit into a chunk has one for itself.
 void SnapshotWriter::add_item(SnapshotItem kind, std::span<const std::byte> body) {
   if (!status_)

@@ -79,6 +79,8 @@ Result<MapSource> open_snapshot(const std::string &path) {
   std::unique_ptr<Snapshot> snapshot = TRY(Snapshot::open(TRY(open_file(path)), path));
   MapSource source;
   source.process = snapshot->process();
+  source.symbolizer = snapshot->answers();
+  source.roots = snapshot->answers();
   source.memory = std::move(snapshot);
   // Without its path: the answer is the same wherever the file lies.
   source.description = fmt::format("snapshot of process {}", source.process.pid);

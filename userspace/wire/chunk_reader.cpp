@@ -38,7 +38,9 @@ Result<ChunkReader> ChunkReader::open(ByteSource source, const FileKind &kind) {
     return fail(Errc::malformed, "not a {}: it does not begin like one", kind.name);
   if (header.header_crc != header_crc_of(header))
     return fail(Errc::malformed, "the {} is damaged in its first bytes", kind.name);
-  if (header.format_version != kind.format_version)
+  const std::uint32_t oldest =
+      kind.oldest_format_version != 0 ? kind.oldest_format_version : kind.format_version;
+  if (header.format_version < oldest || header.format_version > kind.format_version)
     return fail(Errc::unsupported,
                 "the {} has format version {}, and this mapscope reads version {}: use the "
                 "mapscope that made it",

@@ -37,6 +37,7 @@ struct FileKind {
   std::uint32_t format_version;
   std::string_view contents; // "events"
   std::uint32_t content_version;
+  std::uint32_t oldest_format_version = 0; // that is still read; 0: none but the newest
 };
 
 // The first bytes of a file, the same in all versions to come.
