@@ -9,6 +9,7 @@
 
 #include "base/format.h"
 #include "base/printable.h"
+#include "report/maps_owner_text.h"
 #include "report/maps_summary.h"
 #include "report/maps_text.h"
 #include "report/maps_words.h"
@@ -24,11 +25,13 @@ constexpr std::size_t kRowsShown = 16; // of tables, and of objects
 class Explanation {
 public:
   Explanation(const MapsReport &report, const MapExplanation &map, bool colour, std::string &out)
-      : report_(report), judged_(map.map), sample_(map.map.map), anatomy_(map.anatomy),
+      : report_(report), whole_(map), judged_(map.map), sample_(map.map.map), anatomy_(map.anatomy),
         type_(map.type), colour_(colour), unicode_(colour && speaks_utf8()), out_(out) {}
 
   void append() {
     head();
+    append_owner_section(whole_, colour_, unicode_, out_);
+    append_site_section(judged_, colour_, out_);
     bytes();
     type();
     tables();
@@ -36,6 +39,7 @@ public:
     objects();
     pages();
     payload();
+    append_owner_footer(report_, colour_, out_);
   }
 
 private:
@@ -60,6 +64,7 @@ private:
   std::string history() const;
 
   const MapsReport &report_;
+  const MapExplanation &whole_;
   const JudgedMap &judged_;
   const MapSample &sample_;
   const MapAnatomy &anatomy_;

@@ -5,6 +5,7 @@
 
 #include "report/json_writer.h"
 #include "report/maps_anatomy_json.h"
+#include "report/maps_owner_json.h"
 #include "report/maps_summary.h"
 #include "report/maps_words.h"
 #include "report/verify_words.h"
@@ -194,17 +195,17 @@ void append_map(const MapsReport &report, const JudgedMap &map, JsonWriter &json
   json.key("has_deletions").boolean(sample.history.has_deletions);
   json.key("was_cleared").boolean(sample.history.was_cleared);
   json.close_object();
-  json.key("owner").null(); // not in this version
-  json.key("site").null();
+  append_owner_keys(map, json);
   or_null(name_of(map.cause), json.key("cause"));
   or_null(map.explanation, json.key("explanation"));
   or_null(map.advice, json.key("advice"));
   json.close_object();
 }
 
-void append_group(const MapGroup &group, JsonWriter &json) {
+void append_group(const MapGroup &group, MapGroupBy group_by, JsonWriter &json) {
   json.open_object();
   append_type(group, json);
+  append_group_keys(group, group_by, json);
   append_totals_keys(group.totals, json);
   json.close_object();
 }
@@ -218,10 +219,11 @@ void append_front(const MapsReport &report, JsonWriter &json) {
   append_totals(report, json);
   append_counts(report, json);
   append_remarks(report, json);
+  append_owner_counts(report, true, json);
   json.key("selected").number(report.selected);
   json.key("groups").open_array();
   for (const MapGroup &group : report.groups)
-    append_group(group, json);
+    append_group(group, report.group_by, json);
   json.close_array();
   json.key("maps").open_array();
 }
@@ -262,6 +264,8 @@ std::string map_explanation_json(const MapsReport &report, const MapExplanation 
   append_map(report, map.map, json);
   append_anatomy(map.anatomy, json);
   append_layout(map.type, json);
+  append_owner_steps(map, json);
+  append_owner_counts(report, false, json);
   append_remarks(report, json);
   json.close_object();
   out += '\n';

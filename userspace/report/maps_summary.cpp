@@ -7,6 +7,7 @@
 
 #include "base/format.h"
 #include "base/printable.h"
+#include "report/maps_owner_text.h"
 #include "report/maps_words.h"
 #include "report/terminal.h"
 #include "report/verify_words.h"
@@ -146,6 +147,7 @@ void append_summary(const MapsReport &report, bool colour, std::string &out) {
   if (totals.maps != 0) {
     row("", bytes_text(report));
     row("reclaimable", waste_text(totals));
+    append_reach(report, colour, out);
     row("types", parts_text({{totals.exact_types, "known exactly"},
                              {totals.candidate_types, "one of several"},
                              {totals.unknown_types, "unknown"}}));

@@ -13,9 +13,12 @@
 
 #include "base/format.h"
 #include "base/printable.h"
+#include "report/maps_owner_text.h"
+#include "report/maps_owner_words.h"
 #include "report/maps_summary.h"
 #include "report/maps_words.h"
 #include "report/terminal.h"
+#include "report/trace_labels.h"
 
 namespace mapscope {
 
@@ -63,9 +66,24 @@ struct Table {
     out += where + "  ";
     out += coloured(cut_to(type_text(map), kLineWidth - where.size() - 2), Colour::bold, colour);
     out += '\n';
+    if (const std::string owner = owner_text(map.owner, unicode); !owner.empty())
+      out += coloured("  held by ", Colour::dim, colour) +
+             cut_middle(owner, kLineWidth - sizeof("  held by ") + 1) + "\n";
+    if (const std::string site = site_text(map.site); !site.empty())
+      out += "  " + cut_middle(site, kLineWidth - 2) + "\n";
     if (!map.advice.empty())
       out +=
           coloured("  -> ", Colour::yellow, colour) + wrapped(printable(map.advice), 5, 5) + "\n";
+  }
+
+  // What the maps of a group have in common.
+  std::string name_of(const MapGroup &group) const {
+    if (report.group_by == MapGroupBy::site)
+      return group.site ? site_text(*group.site) : "no site known";
+    if (report.group_by != MapGroupBy::owner)
+      return type_text(group.type, group.candidates, group.candidate_count);
+    const std::string owner = owner_text(group.owner, unicode);
+    return owner.empty() ? "not known" : owner;
   }
 
   void row(const MapGroup &group) {
@@ -81,15 +99,21 @@ struct Table {
                     format_count(totals.entries));
     std::size_t columns = front.size() + 4 + 1 + kFillWidthOfGroup + 1;
     out += front + fill(totals.entries, totals.slots, kFillWidthOfGroup);
-    const std::string type = type_text(group.type, group.candidates, group.candidate_count);
+    const std::string name = name_of(group);
     std::size_t room = columns < kLineWidth ? kLineWidth - columns : 0;
-    if (type.size() > room) { // a line of its own, under the numbers
+    if (name.size() > room) { // a line of its own, under the numbers
       out += "\n  ";
       room = kLineWidth - 2;
     } else {
       out += ' ';
     }
-    out += coloured(cut_to(type, room), Colour::bold, colour) + "\n";
+    const bool is_type = report.group_by == MapGroupBy::none || report.group_by == MapGroupBy::type;
+    out += coloured(is_type ? cut_to(name, room) : cut_middle(name, room), Colour::bold, colour);
+    out += '\n';
+    if (is_type || (group.type.empty() && group.candidates.empty()))
+      return;
+    const std::string type = type_text(group.type, group.candidates, group.candidate_count);
+    out += "  " + cut_to(type, kLineWidth - 2) + "\n";
   }
 };
 
@@ -97,13 +121,16 @@ void append_maps(const MapsReport &report, bool colour, bool unicode, std::strin
   Table table{report, colour, unicode, out};
   if (report.selected == 0) {
     if (report.totals.maps != 0)
-      out += "\nno map is as --type and --min-bytes want it\n";
+      out += "\nno map is as --type, --owner, --site and --min-bytes want it\n";
     return;
   }
   out += '\n';
   if (!report.groups.empty()) {
     table.head(fmt::format("{:>11} {:>8} {:>8} {:>8} {:>11} {:>4} {:<6} {}", "RECLAIMABLE", "BYTES",
-                           "RESIDENT", "MAPS", "ENTRIES", "FILL", "", "TYPE"));
+                           "RESIDENT", "MAPS", "ENTRIES", "FILL", "",
+                           report.group_by == MapGroupBy::owner  ? "OWNER"
+                           : report.group_by == MapGroupBy::site ? "SITE"
+                                                                 : "TYPE"));
     for (const MapGroup &group : report.groups)
       table.row(group);
     return;
@@ -153,6 +180,7 @@ std::string maps_text(const MapsReport &report, bool colour) {
   append_summary(report, colour, out);
   append_maps(report, colour, colour && speaks_utf8(), out);
   append_size_classes(report, colour, out);
+  append_owner_footer(report, colour, out);
   return out;
 }
 

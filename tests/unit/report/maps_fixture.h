@@ -63,6 +63,18 @@ inline JudgedMap map_of_no_known_type() {
   return judged;
 }
 
+inline SourceFrame frame_of(std::string function, std::uint32_t line) {
+  return {.function = std::move(function), .file = "/src/app/main.go", .line = line};
+}
+
+inline MapOwner owner_of_entries() {
+  return {.reach = Reach::reachable,
+          .root_class = OwnerClass::variable,
+          .root = "main.store",
+          .path = "main.store → *Cache.shards[].entries",
+          .holder = "main.store.shards[].entries"};
+}
+
 inline MapsReport maps_report() {
   MapsReport report;
   report.pid = 4711;
@@ -115,6 +127,50 @@ inline MapsReport maps_report() {
   report.maps = {emptied_map(), map_of_several_types(), map_of_no_known_type()};
   report.selected = 5;
   report.remarks = {"The layout of go1.26.8 is that of go1.26.11, the nearest one known."};
+  return report;
+}
+
+// The same after a look for owners and sites.
+inline MapsReport maps_report_with_owners() {
+  MapsReport report = maps_report();
+  report.owners = {.was_made = true,
+                   .is_complete = true,
+                   .objects_typed = 990,
+                   .objects_untyped = 10,
+                   .bytes_read = 5 << 20,
+                   .maps_reached = 2,
+                   .maps_unreachable = 1,
+                   .maps_changed = 4,
+                   .goroutines_left_out = 1,
+                   .cpu_ms = 12};
+  report.sites = {.was_read = true,
+                  .rate_bytes = 512 << 10,
+                  .is_rate_known = true,
+                  .sampled_objects = 6,
+                  .sampled_maps = 1};
+  report.reachable = {.maps = 2, .entries = 10, .bytes = 2'364'464};
+  report.unreachable = {.maps = 1, .entries = 7, .bytes = 192};
+  report.maps[0].owner = owner_of_entries();
+  report.maps[0].site = {
+      .shares = {{.frame = frame_of("main.fill", 41), .kind = SiteKind::grew, .samples = 3}}};
+  report.maps[0].written_at = {{.frame = frame_of("main.put", 52), .samples = 900},
+                               {.frame = frame_of("main.fill", 41), .samples = 100}};
+  report.maps[1].owner.reach = Reach::unreachable;
+  report.maps[1].site = {
+      .shares = {{.frame = frame_of("main.fill", 41), .kind = SiteKind::grew, .samples = 3},
+                 {.frame = frame_of("main.load", 60), .samples = 1}},
+      .is_of_pattern = true};
+  report.maps[2].owner = {.reach = Reach::reachable,
+                          .root_class = OwnerClass::goroutine,
+                          .root = "main.worker",
+                          .path = "main.worker"};
+  report.site_uses = {{.frame = frame_of("main.fill", 41),
+                       .stack = {frame_of("main.fill", 41), frame_of("main.main", 9)},
+                       .in_use_bytes = 1000,
+                       .in_use_objects = 2,
+                       .allocated_bytes = 5000,
+                       .allocated_objects = 10,
+                       .samples = 1}};
   return report;
 }
 

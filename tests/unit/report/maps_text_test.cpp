@@ -67,6 +67,8 @@ heap space without objects, by size class: 11.4 KiB in all
    OBJECT   POINTERS      OBJECTS     SPANS      FREE     TAILS  EMPTY
      48 B        yes          100         2  11.2 KiB     160 B    71%
     large         no            3         3       0 B     100 B    <1%
+
+owners       not looked for; --owners tells who holds each map
 )");
 }
 
@@ -95,7 +97,8 @@ TEST(MapsTextTest, SaysThatTheFiltersLetNothingThrough) {
   MapsReport report = maps_report();
   report.maps.clear();
   report.selected = 0;
-  EXPECT_NE(maps_text(report, false).find("\nno map is as --type and --min-bytes want it\n"),
+  EXPECT_NE(maps_text(report, false)
+                .find("\nno map is as --type, --owner, --site and --min-bytes want it\n"),
             std::string::npos);
 }
 

@@ -1,0 +1,38 @@
+// Words for who holds a map, and which lines made it grow.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "flow/map_owner.h"
+
+namespace mapscope {
+
+// As JSON has them: "variable"; empty for none.
+std::string_view name_of(OwnerClass owner_class);
+std::string_view name_of(StepEvidence evidence);
+std::string_view name_of(SiteKind kind);
+
+// As people read them: a clause.
+std::string_view words_for(OwnerClass owner_class);
+std::string_view words_for(StepEvidence evidence);
+std::string_view words_for(SiteKind kind);
+
+// "main.fill /src/main.go:41", whole: what --site is compared with. Without the line where none is
+// known.
+std::string full_site_text(const SourceFrame &frame);
+
+// "main.store -> *Cache.shards[].entries", "the stack of main.worker", or that nothing holds it;
+// empty: not known. Printable. With an arrow of its own where `unicode`.
+std::string owner_text(const MapOwner &owner, bool unicode);
+
+// "grew at main.fill main.go:41 (3 samples)", "maps alike grew at ... (3 of 4 samples)"; of several
+// sites the first, and how many others there are. Empty: nothing was sampled.
+std::string site_text(const MapSite &site);
+
+// The text in at most `width` columns, its middle left out where it is longer: of a path, both ends
+// tell more.
+std::string cut_middle(std::string_view text, std::size_t width);
+
+} // namespace mapscope
