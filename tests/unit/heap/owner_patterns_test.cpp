@@ -172,6 +172,25 @@ TEST_F(OwnerPatternsTest, AnInterfaceIsNamedByWhatIsInIt) {
             "main.b.v.(*main.Cache).shards[]");
 }
 
+TEST_F(OwnerPatternsTest, APointerInAnInterfaceIsSaidToBeOne) {
+  const auto root = variable("main.b", any);
+  const auto pointer =
+      patterns.child(root, StepKind::interface, any, OwnerPatterns::kPointerInInterface, cache);
+  const auto value = patterns.child(root, StepKind::interface, any, 0, cache);
+  EXPECT_EQ(path(field(pointer, cache, 16, shard)), "main.b(*Cache).shards[]");
+  EXPECT_EQ(path(field(value, cache, 16, shard)), "main.b(Cache).shards[]");
+  EXPECT_EQ(path(patterns.child(root, StepKind::interface, any, 0, map)),
+            "main.b(map[string]int64)");
+}
+
+TEST_F(OwnerPatternsTest, ASliceMayBeKnownByItsElementsAlone) {
+  const auto root = patterns.root(
+      {.root_class = OwnerClass::variable, .name = "main.shards", .is_slice = true}, 0);
+  const auto element = field(root, 0, 0, shard);
+  EXPECT_EQ(path(element), "main.shards[]");
+  EXPECT_EQ(path(field(element, shard, 8, map)), "main.shards[].entries");
+}
+
 TEST_F(OwnerPatternsTest, AClosureIsNamedByItsFunctionAndWhatItCaptured) {
   const auto closure = structure("struct {", 16, {{"F", int64, 0}, {"entries", map, 8}});
   const auto function =

@@ -63,6 +63,7 @@ void OwnerPatterns::grow() {
 std::uint32_t OwnerPatterns::root(const OwnerRoot &root, std::uint64_t type) {
   std::string key = root.name;
   key += static_cast<char>(root.root_class);
+  key += root.is_slice ? 's' : 'v';
   const auto [place, is_new] =
       root_numbers_.try_emplace(std::move(key), static_cast<std::uint32_t>(roots_.size()));
   if (is_new)
@@ -80,6 +81,9 @@ std::uint32_t OwnerPatterns::earlier(const Step &step) const {
   for (std::uint32_t at = step.parent; nodes_[at].step.kind != StepKind::root && at != kNone;
        at = nodes_[at].step.parent) {
     const Step &taken = nodes_[at].step;
+    // What a variable points to is no part of an unknown object, as what that points to is.
+    if (step.kind == StepKind::word && nodes_[taken.parent].step.kind == StepKind::root)
+      continue;
     if (taken.kind == step.kind && taken.target_type == step.target_type &&
         (are_many || (taken.holder_type == step.holder_type && taken.offset == step.offset)))
       return at;

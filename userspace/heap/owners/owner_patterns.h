@@ -17,6 +17,7 @@ struct OwnerRoot {
   OwnerClass root_class = OwnerClass::none;
   std::string name;
   StepEvidence evidence = StepEvidence::symbol;
+  bool is_slice = false; // a variable whose own type is not known, but that of its elements
 };
 
 // How a word leads from one value to another.
@@ -33,6 +34,9 @@ enum class StepKind : std::uint8_t {
 class OwnerPatterns {
 public:
   static constexpr std::uint32_t kNone = 0;
+  // In the offset of an interface step, which is even: the interface holds a pointer, and
+  // `target_type` is what that points to.
+  static constexpr std::uint32_t kPointerInInterface = 1;
 
   // One step, and where it comes from.
   struct Step {

@@ -23,6 +23,7 @@ public:
     text = with_short_packages(name);
     package_ = package_of(text);
     is_at_root_ = true;
+    is_slice_ = root.is_slice;
     // A frame has no fields, and what it points to no name.
     if (root.root_class != OwnerClass::goroutine)
       holder = expression_ = name;
@@ -122,9 +123,12 @@ private:
   }
 
   void add_interface(const Step &step) {
-    if (const auto place = field_at(types_, step.holder_type, step.offset))
+    const bool is_pointer = (step.offset & OwnerPatterns::kPointerInInterface) != 0;
+    if (const auto place = field_at(types_, step.holder_type, step.offset & ~7U))
       add_path(place->path, step.holder_type);
-    const std::string name = short_name(step.target_type);
+    std::string name = short_name(step.target_type);
+    if (is_pointer && !name.empty())
+      name = "*" + name;
     text += name.empty() ? "(?)" : "(" + without_package(name) + ")";
     if (!expression_.empty())
       expression_ += name.empty() ? "" : ".(" + name + ")";
@@ -134,6 +138,10 @@ private:
 
   // What the variable holds has no name of its own; what an unknown object holds has none at all.
   void add_word(const Step &step) {
+    if (is_at_root_ && is_slice_) {
+      add_path("[]", 0);
+      return;
+    }
     if (!is_at_root_ && !text.ends_with('?')) {
       text += '?';
       expression_.clear();
@@ -168,7 +176,7 @@ private:
   std::string package_;
   std::uint64_t map_ = 0; // type of the last map on the path
   Step before_;
-  bool is_at_root_ = true;
+  bool is_at_root_ = true, is_slice_ = false;
 };
 
 } // namespace

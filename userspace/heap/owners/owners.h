@@ -48,6 +48,7 @@ struct Owners {
   std::vector<OwnedMap> maps; // in the order of addresses
   OwnerPatterns patterns;
   OwnerCounts counts;
+  std::uint64_t changed_count = 0; // maps that moved since the last walk
 
   const OwnedMap *find(ProcessAddress address, std::uint64_t seed) const;
 };

@@ -1,0 +1,20 @@
+// A later pass over the same process: of a map that is still the same, with a word that still leads
+// to it, nothing has to be found out again.
+#pragma once
+
+#include <optional>
+
+#include "base/error.h"
+#include "flow/address_space.h"
+#include "heap/census.h"
+#include "heap/owners/owners.h"
+#include "heap/type_index.h"
+
+namespace mapscope {
+
+// What `before` still tells of the maps of this census, exact types told there; nothing where too
+// many maps have come or moved since the last walk. Errors: as AddressSpace::read.
+Result<std::optional<Owners>> reuse_owners(AddressSpace &space, TypeIndex &types, Census &census,
+                                           const Owners &before);
+
+} // namespace mapscope
