@@ -2,14 +2,22 @@
 #include "pipeline/map_holders.h"
 
 #include <algorithm>
-#include <map>
 
 #include "heap/type_index.h"
 
 namespace mapscope {
 namespace {
 
-constexpr std::uint64_t kCallBytes = 1; // a return address, less this, lies in the call
+// Those to the map that has this seed: another one may have lain there before.
+std::vector<const LearnedWrite *> writes_to(const LearnedWrites &learned, ProcessAddress map,
+                                            std::uint64_t seed) {
+  std::vector<const LearnedWrite *> writes;
+  for (const LearnedWrite &write :
+       std::ranges::equal_range(learned.writes, map, {}, &LearnedWrite::map))
+    if (write.seed == seed && seed != 0)
+      writes.push_back(&write);
+  return writes;
+}
 
 bool has(std::span<const std::uint32_t> set, std::uint32_t type) {
   return std::ranges::find(set, type) != set.end();
@@ -47,49 +55,44 @@ Result<> MapHolders::look_at_sites(const HeapAnchors &anchors, const Census &cen
   return {};
 }
 
-void MapHolders::tell_types(const LearnedWrites &learned, TypeCheck &type_check, Census &census) {
+void MapHolders::tell_types(TypeCheck &type_check, Census &census) {
+  if (learned_.writes.empty())
+    return;
   TypeIndex &index = type_check.index();
   for (std::size_t i = 0; i < census.maps.size(); ++i) {
     const MapTable::Brief map = census.maps.brief(i);
-    const auto [first, last] = std::ranges::equal_range(learned.writes, ProcessAddress{map.address},
-                                                        {}, &LearnedWrite::map);
-    if (first == last)
-      continue;
-    const auto type = index.number_of(first->type.value);
-    const bool agrees = std::all_of(
-        first, last, [&](const LearnedWrite &write) { return write.type == first->type; });
-    // What the map holds may speak against it: another one may lie there by now.
-    if (!type || !agrees || (map.types != kUnknownTypes && !has(index.sets()[map.types], *type)))
-      continue;
-    census.maps.add_reference(i, index.only(map.types, *type));
+    std::optional<std::uint32_t> told;
+    bool agrees = true;
+    for (const LearnedWrite *write : writes_to(learned_, {map.address}, map.seed)) {
+      const auto type = index.number_of(write->type.value);
+      agrees &= type.has_value() && (!told || told == type);
+      told = type;
+    }
+    // What the map holds may speak against it.
+    if (told && agrees && (map.types == kUnknownTypes || has(index.sets()[map.types], *told)))
+      census.maps.add_reference(i, index.only(map.types, *told));
   }
   census.type_sets = index.sets().all();
 }
 
-Result<> MapHolders::name(const LearnedWrites &learned) {
-  written_.clear();
+Result<> MapHolders::name(LearnedWrites learned) {
+  learned_ = std::move(learned);
+  write_lines_.clear();
   std::vector<ElfAddress> calls;
-  for (const LearnedWrite &write : learned.writes)
-    calls.push_back(source_.process.load_bias.to_elf({write.return_address.value - kCallBytes}));
+  for (const LearnedWrite &write : learned_.writes)
+    calls.push_back(call_site(write));
   std::ranges::sort(calls);
   calls.erase(std::ranges::unique(calls).begin(), calls.end());
-  const std::vector<SourceFrames> frames = TRY(source_.symbolizer->symbolize(calls));
-  for (const LearnedWrite &write : learned.writes) {
-    const ElfAddress call =
-        source_.process.load_bias.to_elf({write.return_address.value - kCallBytes});
-    const auto at = static_cast<std::size_t>(std::ranges::lower_bound(calls, call) - calls.begin());
-    if (at >= frames.size() || frames[at].empty())
-      continue;
-    std::vector<SiteShare> &shares = written_[write.map.value];
-    const auto known = std::ranges::find(shares, frames[at].front(), &SiteShare::frame);
-    if (known == shares.end())
-      shares.push_back({.frame = frames[at].front(), .samples = write.hits});
-    else
-      known->samples += write.hits;
-  }
-  for (auto &[map, shares] : written_)
-    std::ranges::stable_sort(shares, std::greater{}, &SiteShare::samples);
+  std::vector<SourceFrames> frames = TRY(source_.symbolizer->symbolize(calls));
+  for (std::size_t i = 0; i < calls.size() && i < frames.size(); ++i)
+    if (!frames[i].empty())
+      write_lines_.emplace(calls[i].value, std::move(frames[i].front()));
   return {};
+}
+
+ElfAddress MapHolders::call_site(const LearnedWrite &write) const {
+  constexpr std::uint64_t kCallBytes = 1; // a return address, less this, lies in the call
+  return source_.process.load_bias.to_elf({write.return_address.value - kCallBytes});
 }
 
 Reach MapHolders::reach_of(const MapSample &map) const {
@@ -121,9 +124,20 @@ MapSite MapHolders::site_of(const MapSample &map) const {
   return has_looked_ ? sites_.of(map.address.value, {map.types, pattern_of(map)}) : MapSite{};
 }
 
-std::vector<SiteShare> MapHolders::written_at(ProcessAddress map) const {
-  const auto found = written_.find(map.value);
-  return found == written_.end() ? std::vector<SiteShare>{} : found->second;
+std::vector<SiteShare> MapHolders::written_at(const MapSample &map) const {
+  std::vector<SiteShare> shares;
+  for (const LearnedWrite *write : writes_to(learned_, map.address, map.seed)) {
+    const auto line = write_lines_.find(call_site(*write).value);
+    if (line == write_lines_.end())
+      continue;
+    const auto known = std::ranges::find(shares, line->second, &SiteShare::frame);
+    if (known == shares.end())
+      shares.push_back({.frame = line->second, .samples = write->hits});
+    else
+      known->samples += write->hits;
+  }
+  std::ranges::stable_sort(shares, std::greater{}, &SiteShare::samples);
+  return shares;
 }
 
 Result<std::vector<OwnerStep>> MapHolders::steps_to(ProcessAddress map, const HeapAnchors &anchors,

@@ -31,10 +31,11 @@ public:
   void forget_look() { has_looked_ = false; }
   bool has_looked() const { return has_looked_; }
 
+  // Remembers what writes to maps, and names the places. Errors: as Symbolizer::symbolize.
+  Result<> name(LearnedWrites learned);
+  const LearnedWrites &learned() const { return learned_; }
   // Tells maps of the census the types that code passed when it wrote to them.
-  void tell_types(const LearnedWrites &learned, TypeCheck &type_check, Census &census);
-  // Names the places that write. Errors: as Symbolizer::symbolize.
-  Result<> name(const LearnedWrites &learned);
+  void tell_types(TypeCheck &type_check, Census &census);
 
   // Of one map of the census that was looked at.
   Reach reach_of(const MapSample &map) const;
@@ -42,7 +43,7 @@ public:
   std::uint32_t pattern_of(const MapSample &map) const;
   const MapOwner &owner_of(const MapSample &map) const;
   MapSite site_of(const MapSample &map) const;
-  std::vector<SiteShare> written_at(ProcessAddress map) const;
+  std::vector<SiteShare> written_at(const MapSample &map) const;
   // Empty: not known.
   Result<std::vector<OwnerStep>> steps_to(ProcessAddress map, const HeapAnchors &anchors,
                                           TypeCheck &type_check);
@@ -54,6 +55,7 @@ public:
 private:
   Result<> look_at_sites(const HeapAnchors &anchors, const Census &census);
   Result<OwnerContext> context(const HeapAnchors &anchors);
+  ElfAddress call_site(const LearnedWrite &write) const;
   const OwnedMap *find(const MapSample &map) const {
     return has_looked_ ? owners_.find(map.address, map.seed) : nullptr;
   }
@@ -67,7 +69,8 @@ private:
   std::optional<GoTypes> types_;
   // By pattern; reachable, since what is not has none.
   mutable std::unordered_map<std::uint32_t, MapOwner> described_;
-  std::unordered_map<std::uint64_t, std::vector<SiteShare>> written_; // by map
+  LearnedWrites learned_;
+  std::unordered_map<std::uint64_t, SourceFrame> write_lines_; // by call site
 };
 
 } // namespace mapscope

@@ -48,9 +48,8 @@ Result<> MapSurvey::look() {
 }
 
 Result<> MapSurvey::learn(LearnedWrites writes) {
-  TRY(holders_.name(writes));
-  learned_ = std::move(writes);
-  return {};
+  has_learned_ = true;
+  return holders_.name(std::move(writes));
 }
 
 bool MapSurvey::is_walk_cheap() const {
@@ -67,8 +66,7 @@ Result<> MapSurvey::look_at_holders() {
   holders_.forget_look();
   if (!census_.type_check)
     return {};
-  if (learned_)
-    holders_.tell_types(*learned_, *census_.type_check, census_);
+  holders_.tell_types(*census_.type_check, census_);
   if (options_.owners == OwnersWanted::no ||
       (options_.owners == OwnersWanted::automatic && !is_walk_cheap()))
     return {};
@@ -234,7 +232,7 @@ void MapSurvey::add_groups(MapsReport &report, const MapSelection &selection, Ma
 JudgedMap MapSurvey::judged(const MapSample &map) const {
   JudgedMap judged =
       judge_.judge(map, types_of(map), holders_.owner_of(map), holders_.site_of(map));
-  judged.written_at = holders_.written_at(map.address);
+  judged.written_at = holders_.written_at(map);
   return judged;
 }
 
@@ -248,8 +246,9 @@ MapsReport MapSurvey::start_report() const {
                     .wall_time_ns = process.wall_time_ns,
                     .heap = census_.heap,
                     .counts = census_.counts,
-                    .stacks_searched = stacks_searched_,
-                    .learned = learned_};
+                    .stacks_searched = stacks_searched_};
+  if (has_learned_)
+    report.learned = holders_.learned();
   if (holders_.has_looked()) {
     report.owners = holders_.counts();
     report.sites = holders_.site_counts();

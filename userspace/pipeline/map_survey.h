@@ -94,7 +94,7 @@ private:
   std::optional<CensusMemory> memory_;
   Census census_;
   MapHolders holders_;
-  std::optional<LearnedWrites> learned_;
+  bool has_learned_ = false;
   bool stacks_searched_ = false;
   std::vector<Types> type_sets_; // census_.type_sets as what they name
 };
