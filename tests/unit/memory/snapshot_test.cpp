@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 #include <random>
 
@@ -319,6 +320,104 @@ TEST(SparseMemoryTest, TakesNoMoreThanItMay) {
     ++pages_made;
   EXPECT_GT(pages_made, 100u);
   EXPECT_LT(pages_made, 256u);
+}
+
+// What some executable says, and how often it was asked.
+class FakeBinary final : public Symbolizer, public RootSource {
+public:
+  std::vector<ElfAddress> asked;
+  ProgramRoots program;
+
+  Result<std::vector<SourceFrames>> symbolize(std::span<const ElfAddress> addresses) override {
+    asked.insert(asked.end(), addresses.begin(), addresses.end());
+    std::vector<SourceFrames> answers;
+    for (const ElfAddress address : addresses)
+      answers.push_back(address.value == 0 ? SourceFrames{} : frames_of(address));
+    return answers;
+  }
+  Result<const ProgramRoots *> roots() override { return &program; }
+
+  static SourceFrames frames_of(ElfAddress address) {
+    return {{"main.inner", "/src/main.go", static_cast<std::uint32_t>(address.value), true},
+            {"main.outer", "/src/main.go", 7, false}};
+  }
+};
+
+TEST_F(SnapshotTest, AnswersWhatTheExecutableWasAsked) {
+  const auto binary = std::make_shared<FakeBinary>();
+  binary->program = {.variables = {{.name = "main.store",
+                                    .address = {0x600000},
+                                    .size_bytes = 8,
+                                    .evidence = RootEvidence::symbol}},
+                     .masked = {{{{0x600000}, 64}, {0x700000}}},
+                     .warnings = {"a sentence"}};
+  SnapshotQuestions questions{*writer_, binary, binary};
+  const std::vector<ElfAddress> first{{10}, {11}, {0}}, second{{11}, {12}};
+  const auto answered = questions.symbolize(first);
+  ASSERT_TRUE(answered && questions.symbolize(second));
+  EXPECT_EQ(answered->at(1), FakeBinary::frames_of({11}));
+  EXPECT_EQ(questions.roots().value(), &binary->program);
+  ASSERT_TRUE(questions.roots()); // written once
+
+  const auto answers = taken()->answers(); // longer than the snapshot
+  EXPECT_EQ(*answers->roots().value(), binary->program);
+  const std::vector<ElfAddress> all{{12}, {0}, {10}, {13}, {11}};
+  const auto frames = answers->symbolize(all).value();
+  EXPECT_EQ(frames[0], FakeBinary::frames_of({12}));
+  EXPECT_TRUE(frames[1].empty());
+  EXPECT_EQ(frames[2], FakeBinary::frames_of({10}));
+  EXPECT_TRUE(frames[3].empty()); // nobody asked
+  EXPECT_EQ(frames[4], FakeBinary::frames_of({11}));
+}
+
+TEST_F(SnapshotTest, SaysThatNobodyAskedForRoots) {
+  const auto roots = taken()->answers()->roots();
+  ASSERT_FALSE(roots);
+  EXPECT_EQ(roots.error().code(), Errc::unsupported);
+  SnapshotQuestions nobody{*writer_, nullptr, nullptr};
+  EXPECT_FALSE(nobody.roots());
+  EXPECT_EQ(nobody.symbolize(std::vector<ElfAddress>{{1}}).value(), std::vector<SourceFrames>(1));
+}
+
+TEST(ForgedSnapshotTest, AnswersThatNoExecutableGivesAreRefused) {
+  const auto refusal_of_item = [](SnapshotItem kind, const Bytes &body, int times = 1) {
+    Bytes items;
+    for (; times > 0; --times)
+      append_item(items, kind, body);
+    return refusal_of(snapshot_of(items, {}));
+  };
+  const std::vector<ElfAddress> address{{10}};
+  const std::vector<SourceFrames> frames{FakeBinary::frames_of({10})};
+  const Bytes good = frames_to_bytes(address, frames);
+  EXPECT_EQ(refusal_of_item(SnapshotItem::frames, good, 2), "");
+  EXPECT_NE(refusal_of_item(SnapshotItem::frames, Bytes(good.begin(), good.end() - 1)), "");
+  Bytes endless;
+  FieldWriter{endless}(std::uint64_t{10}, ~std::uint64_t{0});
+  EXPECT_NE(refusal_of_item(SnapshotItem::frames, endless).find("frames at one address"),
+            std::string::npos);
+  EXPECT_EQ(refusal_of_item(SnapshotItem::roots, roots_to_bytes({})), "");
+  EXPECT_NE(refusal_of_item(SnapshotItem::roots, roots_to_bytes({}), 2), ""); // told twice
+  // The process says that its executable has no types.
+  const ProgramRoots typed{
+      .variables = {{.name = "v", .address = {0x600000}, .type = {0x500000}, .size_bytes = 8}}};
+  EXPECT_NE(refusal_of_item(SnapshotItem::roots, roots_to_bytes(typed)), "");
+}
+
+// Version 1 had no roots and no frames, and was the same otherwise.
+TEST_F(SnapshotTest, OfTheOlderVersionIsStillRead) {
+  Bytes bytes = finished();
+  auto with_version = [&](std::uint32_t version) {
+    FileHeader header;
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    header.format_version = version;
+    header.header_crc = header_crc_of(header);
+    std::memcpy(bytes.data(), &header, sizeof(header));
+    return refusal_of(bytes);
+  };
+  EXPECT_EQ(with_version(kSnapshotKind.format_version), "");
+  EXPECT_EQ(with_version(1), "");
+  EXPECT_NE(with_version(kSnapshotKind.format_version + 1), "");
+  EXPECT_NE(with_version(0), "");
 }
 
 } // namespace

@@ -44,6 +44,7 @@ BinaryFacts facts() {
   facts.operations[MAP_OPERATION_REHASH] = {rehash()};
   facts.heap_requests[HEAP_REQUEST_LARGE] = rehash();
   facts.misuse["runtime.throw"] = rehash();
+  facts.map_writes = {rehash()};
   facts.inlined_copies = {{"main.a", "main.b", {0x401234}}};
   facts.map_functions = {{"runtime.makemap", {{0x401000}, 0x80}}};
   facts.map_ranges = {{{0x401000}, 0x2000}};
@@ -83,7 +84,7 @@ TEST(FactsJsonTest, KeysAndFormsAreAContract) {
 }
 
 // They came later than the first recordings.
-const std::set<std::string> kAdded{"types", "variables", "zeroed_data"};
+const std::set<std::string> kAdded{"map_writes", "types", "variables", "zeroed_data"};
 
 TEST(FactsJsonTest, EveryFieldIsNeededAndItsTypeChecked) {
   const auto whole = facts_to_json(facts());
@@ -127,6 +128,12 @@ TEST(FactsJsonTest, AProbeOutsideOfItsFunctionOrFileIsRefused) {
   EXPECT_NE(with([](ProbePoint &point) { point.expected.resize(16); }), "");
 }
 
+TEST(FactsJsonTest, AProbeOnWritesOutsideOfItsFunctionIsRefused) {
+  BinaryFacts changed = facts();
+  changed.map_writes[0].address = {0x401100};
+  EXPECT_NE(refusal(facts_to_json(changed)), "");
+}
+
 TEST(FactsJsonTest, RangesOutsideOfTextAreRefused) {
   BinaryFacts changed = facts();
   changed.map_ranges = {{{0x402fff}, 2}};
@@ -144,6 +151,7 @@ TEST(FactsJsonTest, FactsOfAnOldRecordingDoNotKnowWhereTheHeapIs) {
   ASSERT_TRUE(read) << read.error().message();
   EXPECT_EQ(read->variables, RuntimeVariables{});
   EXPECT_TRUE(read->zeroed_data.empty());
+  EXPECT_TRUE(read->map_writes.empty());
 }
 
 TEST(FactsJsonTest, DataThatNoProcessCanHaveIsRefused) {

@@ -37,6 +37,13 @@ TEST(DecodeMessageTest, LongTextsKeysBytesAndFractionsAreRefused) {
   EXPECT_FALSE(decode({0xca, 0x3f, 0x80, 0x00, 0x00})); // 1.0
 }
 
+TEST(DecodeMessageTest, ByteStringsAreForThoseWhoAskForThem) {
+  const WireLimits limits{.byte_string_bytes = 2};
+  EXPECT_TRUE(decode({0xc4, 0x02, 0x00, 0x01}, limits));
+  EXPECT_FALSE(decode({0xc4, 0x03, 0x00, 0x01, 0x02}, limits));
+  EXPECT_FALSE(decode({0xd5, 0x07, 0x00, 0x01}, limits)); // of an application's own type
+}
+
 TEST(DecodeMessageTest, CutAndTrailingBytesAreRefused) {
   EXPECT_FALSE(decode({}));
   EXPECT_FALSE(decode({0x92, 0x01}));
