@@ -14,4 +14,13 @@ namespace mapscope {
 // Go source: runtime/proc.go, allgadd and forEachG, the same in Go 1.17 to 1.27.
 std::optional<ElfAddress> find_all_goroutines(const GoBinary &binary);
 
+// runtime.MemProfileRate by the code alone (amd64): the one variable of eight bytes that both the
+// functions that take samples and those that make the caches of threads use.
+// Go source: runtime/malloc.go, profilealloc; runtime/mcache.go, allocmcache (nextSample).
+std::optional<ElfAddress> find_memory_profile_rate_in_code(const GoBinary &binary);
+
+// runtime.mbuckets by the code alone (amd64): what the walk over all of its list starts with, and
+// what puts a bucket into it uses, too. Go source: runtime/mprof.go, mProf_FlushLocked, stkbucket.
+std::optional<ElfAddress> find_memory_buckets_in_code(const GoBinary &binary);
+
 } // namespace mapscope

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "binary/runtime_globals.h"
+
 namespace mapscope {
 namespace {
 
@@ -87,6 +89,13 @@ std::array<Votes, kReceivers.size()> collect_votes(const GoBinary &binary,
   return votes;
 }
 
+// Data of the program that has a value when it starts, or none.
+bool is_writable(const GoBinary &binary, ElfAddress address) {
+  return std::ranges::any_of(binary.elf().segments(), [&](const ElfSegment &segment) {
+    return segment.is_writable && segment.range.contains(address);
+  });
+}
+
 // The first key that the hash of eight bytes is encrypted with. Go source: runtime/asm_amd64.s,
 // memhash64; internal/runtime/maps/memhash_amd64.s from 1.27 on.
 std::optional<ElfAddress> find_hash_keys(const GoBinary &binary, const BinaryFacts &facts) {
@@ -141,6 +150,10 @@ RuntimeVariables find_runtime_variables_in_code(const GoBinary &binary, const Bi
   RuntimeVariables variables{.heap = heap.winner().value_or(ElfAddress{}),
                              .gc_controller = gc_controller.winner().value_or(ElfAddress{}),
                              .hash_keys = find_hash_keys(binary, facts).value_or(ElfAddress{})};
+  if (auto rate = find_memory_profile_rate_in_code(binary); rate && is_writable(binary, *rate))
+    variables.memory_profile_rate = *rate;
+  if (auto list = find_memory_buckets_in_code(binary); list && is_in(facts.zeroed_data, *list))
+    variables.memory_buckets = *list;
   // What has methods of its own is a field of the statistics.
   const auto offset = facts.layout.find("runtime.mstats.heapStats");
   if (auto address = shards.winner(); address && offset && address->value > *offset)
@@ -155,19 +168,26 @@ RuntimeVariables find_runtime_variables(const GoBinary &binary, const BinaryFact
   };
   RuntimeVariables variables{.heap = by_symbol("runtime.mheap_"),
                              .gc_controller = by_symbol("runtime.gcController"),
-                             .statistics = by_symbol("runtime.memstats")};
+                             .statistics = by_symbol("runtime.memstats"),
+                             .memory_buckets = by_symbol("runtime.mbuckets")};
+  if (const auto rate = binary.elf().find_symbol("runtime.MemProfileRate");
+      rate && is_writable(binary, rate->address))
+    variables.memory_profile_rate = rate->address;
   if (facts.machine != Machine::amd64) // where the keys are, but the hash is another
     return variables;
   variables.hash_keys = by_symbol("runtime.aeskeysched");
   if (variables.hash_keys.value == 0) // from Go 1.27 on
     variables.hash_keys = by_symbol("internal/runtime/maps.aeskeysched");
-  if (variables.heap.value != 0 && variables.gc_controller.value != 0 &&
-      variables.statistics.value != 0 && variables.hash_keys.value != 0)
+  constexpr std::array kVariables = {
+      &RuntimeVariables::heap,           &RuntimeVariables::gc_controller,
+      &RuntimeVariables::statistics,     &RuntimeVariables::hash_keys,
+      &RuntimeVariables::memory_buckets, &RuntimeVariables::memory_profile_rate};
+  auto is_known = [&](auto variable) { return (variables.*variable).value != 0; };
+  if (std::ranges::all_of(kVariables, is_known))
     return variables;
   const RuntimeVariables in_code = find_runtime_variables_in_code(binary, facts);
-  for (auto variable : {&RuntimeVariables::heap, &RuntimeVariables::gc_controller,
-                        &RuntimeVariables::statistics, &RuntimeVariables::hash_keys})
-    if ((variables.*variable).value == 0)
+  for (auto variable : kVariables)
+    if (!is_known(variable))
       variables.*variable = in_code.*variable;
   return variables;
 }

@@ -96,10 +96,12 @@ struct FunctionRange {
 // Variables of the Go runtime that tell of its heap. 0: not found; what is found may be wrong,
 // since it comes from code where symbols are stripped, so readers check it.
 struct RuntimeVariables {
-  ElfAddress heap;          // runtime.mheap_
-  ElfAddress gc_controller; // runtime.gcController
-  ElfAddress statistics;    // runtime.memstats
-  ElfAddress hash_keys;     // runtime.aeskeysched, 128 random bytes of each process (amd64)
+  ElfAddress heap;                // runtime.mheap_
+  ElfAddress gc_controller;       // runtime.gcController
+  ElfAddress statistics;          // runtime.memstats
+  ElfAddress hash_keys;           // runtime.aeskeysched, 128 random bytes of each process (amd64)
+  ElfAddress memory_profile_rate; // runtime.MemProfileRate
+  ElfAddress memory_buckets;      // runtime.mbuckets, a list of all stacks that it sampled
   friend bool operator==(const RuntimeVariables &, const RuntimeVariables &) = default;
 };
 

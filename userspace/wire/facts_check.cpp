@@ -37,7 +37,8 @@ Result<> check_data(const BinaryFacts &facts) {
   auto is_address = [](const ElfAddress &address) { return address.value <= kAddressMax; };
   const RuntimeVariables &variables = facts.variables;
   for (const ElfAddress &variable :
-       {variables.heap, variables.gc_controller, variables.statistics, variables.hash_keys})
+       {variables.heap, variables.gc_controller, variables.statistics, variables.hash_keys,
+        variables.memory_profile_rate, variables.memory_buckets})
     if (!is_address(variable))
       return fail(Errc::malformed, "a variable of the runtime at {:#x}", variable.value);
   auto check = [&](const ElfRange &range) -> Result<> {

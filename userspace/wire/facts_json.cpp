@@ -122,6 +122,8 @@ template <typename Archive> void exchange(Archive &archive, RuntimeVariables &va
   archive("gc_controller", variables.gc_controller);
   archive("statistics", variables.statistics);
   archive("hash_keys", variables.hash_keys);
+  archive.added("memory_profile_rate", variables.memory_profile_rate);
+  archive.added("memory_buckets", variables.memory_buckets);
 }
 
 template <typename Archive> void exchange(Archive &archive, BinaryFacts &facts) {

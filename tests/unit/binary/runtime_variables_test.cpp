@@ -51,7 +51,9 @@ protected:
     return {.heap = {symbols.at("runtime.mheap_")},
             .gc_controller = {symbols.at("runtime.gcController")},
             .statistics = {symbols.at("runtime.memstats")},
-            .hash_keys = {symbols.at(keys)}};
+            .hash_keys = {symbols.at(keys)},
+            .memory_profile_rate = {symbols.at("runtime.MemProfileRate")},
+            .memory_buckets = {symbols.at("runtime.mbuckets")}};
   }
 
   std::string path_;
@@ -63,6 +65,8 @@ void expect_same(const RuntimeVariables &found, const RuntimeVariables &truth) {
   EXPECT_EQ(found.gc_controller.value, truth.gc_controller.value);
   EXPECT_EQ(found.statistics.value, truth.statistics.value);
   EXPECT_EQ(found.hash_keys.value, truth.hash_keys.value);
+  EXPECT_EQ(found.memory_profile_rate.value, truth.memory_profile_rate.value);
+  EXPECT_EQ(found.memory_buckets.value, truth.memory_buckets.value);
 }
 
 TEST_P(RuntimeVariablesTest, SymbolsAndCodeTellTheSame) {
@@ -73,7 +77,8 @@ TEST_P(RuntimeVariablesTest, SymbolsAndCodeTellTheSame) {
   if (GetParam().mode == "stripped") { // the code is all there is; a process shows that it is right
     expect_same(facts->variables, in_code);
     for (ElfAddress variable :
-         {in_code.heap, in_code.gc_controller, in_code.statistics, in_code.hash_keys})
+         {in_code.heap, in_code.gc_controller, in_code.statistics, in_code.hash_keys,
+          in_code.memory_profile_rate, in_code.memory_buckets})
       EXPECT_NE(variable.value, 0u);
     return;
   }
@@ -105,7 +110,9 @@ TEST_P(RuntimeVariablesTest, WhatLiesElsewhereIsNotTakenForOne) {
   auto facts = read_facts(binary);
   ASSERT_TRUE(facts) << facts.error().message();
   facts->zeroed_data.clear();
-  expect_same(find_runtime_variables_in_code(binary, *facts), {});
+  RuntimeVariables found = find_runtime_variables_in_code(binary, *facts);
+  found.memory_profile_rate = {}; // has a value when the program starts
+  expect_same(found, {});
 }
 
 TEST_P(RuntimeVariablesTest, CallsThatDisagreeTellNothing) {
@@ -150,6 +157,8 @@ TEST(Arm64VariablesTest, SymbolsAloneTellOfThem) {
   EXPECT_EQ(facts->variables.statistics.value, symbols.at("runtime.memstats"));
   // mapscope does not know the hash of that machine, so its keys would prove nothing.
   EXPECT_EQ(facts->variables.hash_keys.value, 0u);
+  EXPECT_EQ(facts->variables.memory_profile_rate.value, symbols.at("runtime.MemProfileRate"));
+  EXPECT_EQ(facts->variables.memory_buckets.value, symbols.at("runtime.mbuckets"));
 }
 
 TEST(PluginsTest, AProgramThatCanLoadThemIsSeenInPart) {

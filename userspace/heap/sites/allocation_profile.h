@@ -18,6 +18,7 @@ namespace mapscope {
 
 // One stack that allocated, and what the profile counts of it, not scaled.
 struct AllocationBucket {
+  std::uint64_t address = 0;        // in the process: what it is known by
   std::vector<std::uint64_t> stack; // return addresses, innermost first
   std::uint64_t object_bytes = 0;   // what the samples of it asked for, each
   std::uint64_t allocs = 0, frees = 0, alloc_bytes = 0, free_bytes = 0;
@@ -42,7 +43,8 @@ struct ProfileLimits {
 };
 
 // Errors: unsupported (layout not known), as AddressSpace::read. A program that takes no samples
-// has an empty profile.
+// has an empty profile. The memory that samples are recorded in is used again and again, so that an
+// object of a process that runs may have the bucket of another: see find_sampled_parts().
 Result<AllocationProfile> read_allocation_profile(AddressSpace &space, const BinaryFacts &facts,
                                                   LoadBias bias, const HeapLayout &layout,
                                                   const SpanTable &spans,

@@ -12,20 +12,16 @@
 #include "flow/map_owner.h"
 #include "flow/source.h"
 #include "heap/sites/allocation_profile.h"
+#include "heap/sites/sampled_parts.h"
 
 namespace mapscope {
-
-// A sampled object that is a header, a table, or an array of groups or buckets.
-struct MapPartSample {
-  std::uint64_t map = 0; // address of the header
-  std::uint32_t bucket = 0;
-  bool is_header = false; // else it came with a growth, or with a hint
-};
 
 // Maps that are told apart by no more than this share their sites.
 struct SitePattern {
   std::uint32_t types = 0;   // set of types
   std::uint32_t pattern = 0; // of the owner
+  // Maps of which nothing is known have nothing in common.
+  bool is_known() const { return types != 0 && pattern != 0; }
   friend auto operator<=>(const SitePattern &, const SitePattern &) = default;
 };
 
@@ -38,7 +34,9 @@ public:
                                const BinaryFacts &facts, LoadBias bias, Symbolizer &symbolizer);
 
   MapSite of(std::uint64_t map, SitePattern pattern) const;
-  // All that map code allocated, by site, the most bytes in use first.
+  // Maps with a sample of their own.
+  std::uint64_t sampled_map_count() const { return by_map_.size(); }
+  // All that map code allocated, by stack, the most bytes in use first.
   const std::vector<SiteUse> &uses() const { return uses_; }
 
 private:
