@@ -17,7 +17,7 @@ _mapscope() {
     case $previous in
         -p | --pid) COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$current")); return ;;
         --user) COMPREPLY=($(compgen -u -- "$current")); return ;;
-        -o | --output | --record | --core | --exe | --snapshot | --diff | --save) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        -o | --output | --record | --core | --exe | --snapshot | --diff | --save | --pprof) COMPREPLY=($(compgen -f -- "$current")); return ;;
         --format) COMPREPLY=($(compgen -W "text json perfetto" -- "$current")); return ;;
         --time) COMPREPLY=($(compgen -W "start clock epoch delta none" -- "$current")); return ;;
         --only)
@@ -28,8 +28,8 @@ _mapscope() {
             COMPREPLY=($(compgen -W "reclaimable bytes len slots fill resident tombstones address type" -- "$current"))
             return
             ;;
-        --group-by) COMPREPLY=($(compgen -W "type" -- "$current")); return ;;
-        --top | --explain | --watch | --fail-on) return ;;
+        --group-by) COMPREPLY=($(compgen -W "type owner site" -- "$current")); return ;;
+        --top | --explain | --watch | --fail-on | --owner | --learn) return ;;
         --duration | --buffer | --min-bytes | --map | --type | --site) return ;;
     esac
 
@@ -40,7 +40,7 @@ _mapscope() {
         '') words="verify trace maps record replay inspect doctor --help --version" ;;
         verify) words="$target --light --exact --json --output --record --help" ;;
         trace) words="$target --all-go --all --exact $telling --record --help" ;;
-        maps) words="--pid --core --exe --snapshot --diff --sort --top --min-bytes --type --group-by --explain --payload --watch --save --fail-on --json --output --help" ;;
+        maps) words="--pid --core --exe --snapshot --diff --sort --top --min-bytes --type --owners --no-owners --owner --site --group-by --learn --pprof --explain --payload --watch --save --fail-on --json --output --help" ;;
         record) words="$target --all-go --rare --exact --help" ;;
         replay) words="--verify $telling --help" ;;
         inspect) words="--json --functions --help" ;;

@@ -15,8 +15,10 @@
 #include "commands/progress.h"
 #include "memory/snapshot.h"
 #include "pipeline/event_loop.h"
+#include "pipeline/map_learner.h"
 #include "report/maps_diff.h"
 #include "report/maps_json.h"
+#include "report/maps_pprof.h"
 #include "report/maps_text.h"
 #include "report/terminal.h"
 
@@ -31,6 +33,11 @@ than it can be read is counted as unsettled, and never shown with wrong numbers.
 A snapshot holds what was read of the process's memory: keys and elements of maps
 are in it. Keep it as you keep a core file.
 
+Owners are found by following pointers from variables and stacks, as the collector
+does; what nothing leads to is garbage. Sites come from the program's own memory
+profile, which samples an allocation every 512 KiB by default. --learn places probes
+(root, or CAP_BPF and CAP_PERFMON) for moments only, and takes them off by itself.
+
 Exit status: 0 done; 1 the condition of --fail-on holds; 2 wrong usage;
 3 could not tell (no Go program, a version or file that mapscope can't read);
 4 not permitted; 5 the process is gone.
@@ -40,6 +47,8 @@ Examples:
   mapscope maps -p 4711 --sort bytes --top 5 --type 'map[string]*'
   mapscope maps -p 4711 --explain 0xc000012340 --payload
   mapscope maps -p 4711 --json --fail-on 'reclaimable>64MiB'
+  mapscope maps -p 4711 --owners --group-by owner --sort bytes
+  mapscope maps -p 4711 --pprof maps.pb.gz && go tool pprof -top maps.pb.gz
   mapscope maps -p 4711 --save before.snap
   mapscope maps --diff before.snap after.snap
   mapscope maps --core core.4711 --exe ./server)";
@@ -86,12 +95,14 @@ Result<MapSource> save(MapSource &source, const MapsOptions &options, const Maps
     return std::unexpected(Error::from_errno(fmt::format("opening {}", options.save)));
   auto writer = TRY(SnapshotWriter::create(std::move(file), *source.memory, source.process));
   SnapshotWriter &snapshot = *writer;
+  const auto questions =
+      std::make_shared<SnapshotQuestions>(snapshot, source.symbolizer, source.roots);
   MapSource through{.memory = std::move(writer),
                     .process = source.process,
-                    .symbolizer = source.symbolizer,
-                    .roots = source.roots,
+                    .symbolizer = questions,
+                    .roots = questions,
                     .description = source.description};
-  MapSurvey survey{through};
+  MapSurvey survey{through, {.owners = request.owners}};
   TRY(survey.look());
   if (request.explain)
     TRY(survey.explain(*request.explain, options.payload));
@@ -124,7 +135,7 @@ Result<ExitStatus> watch(MapSurvey &survey, const MapsOptions &options, const Ma
 
 Result<MapsLook> look_at_snapshot(const std::string &path) {
   MapSource source = TRY(open_snapshot(path));
-  MapSurvey survey{source};
+  MapSurvey survey{source, {.owners = OwnersWanted::no}};
   TRY(survey.look());
   return survey.all();
 }
@@ -140,15 +151,34 @@ Result<ExitStatus> diff(const MapsOptions &options, const MapsRequest &request, 
   return ExitStatus::done;
 }
 
+// Probes on writes first, so that the look is no older than what they tell of it.
+Result<std::optional<LearnedWrites>> learn(const MapsOptions &options, const MapsRequest &request) {
+  if (request.learn.count() == 0)
+    return std::nullopt;
+  Progress progress{
+      fmt::format("learning from the writes of process {} for {}", options.pid, options.learn)};
+  return TRY(learn_writes(options.pid, request.learn));
+}
+
+Result<> write_profile(const MapSurvey &survey, const MapsOptions &options) {
+  if (options.pprof.empty())
+    return {};
+  const std::string profile = TRY(maps_pprof(survey.profile()));
+  return print(TRY(open_output(options.pprof, false)), profile);
+}
+
 Result<ExitStatus> maps(const MapsOptions &options) {
   const MapsRequest request = TRY(maps_request_of(options));
   const Fd output = TRY(open_output(options.output, false));
   if (!options.diff.empty())
     return diff(options, request, output);
   MapSource source = TRY(open_source(options));
+  std::optional<LearnedWrites> learned = TRY(learn(options, request));
   if (!options.save.empty())
     source = TRY(save(source, options, request));
-  MapSurvey survey{source, options.watch_seconds > 0};
+  MapSurvey survey{source, {.remembers = options.watch_seconds > 0, .owners = request.owners}};
+  if (learned)
+    TRY(survey.learn(std::move(*learned)));
   if (options.watch_seconds > 0)
     return watch(survey, options, request, output);
   std::string text;
@@ -157,6 +187,7 @@ Result<ExitStatus> maps(const MapsOptions &options) {
     text = TRY(look(survey, options, request, wants_colour(output.get())));
   }
   TRY(print(output, text));
+  TRY(write_profile(survey, options));
   return check(request.fail_on, survey);
 }
 
@@ -172,8 +203,12 @@ void add_maps(CLI::App &app, std::function<int()> &selected) {
     selected = [options] {
       auto status = maps(*options);
       return status ? as_int(*status)
-                    : fail_with(status.error(), "the same user, or the capability CAP_SYS_PTRACE "
-                                                "(root has it)");
+                    : fail_with(status.error(),
+                                options->learn.empty()
+                                    ? "the same user, or the capability CAP_SYS_PTRACE (root has "
+                                      "it)"
+                                    : "root; or the capabilities CAP_BPF, CAP_PERFMON and "
+                                      "CAP_SYS_PTRACE");
     };
   });
 }

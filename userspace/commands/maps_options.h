@@ -1,6 +1,7 @@
 // The options of `maps`, and what they ask for once they are checked.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,8 +23,9 @@ struct MapsOptions {
   std::string core, exe, snapshot;
   std::vector<std::string> diff; // two snapshots
   std::string sort = "reclaimable", min_bytes = "0", type, group_by, explain, fail_on, save, output;
+  std::string owner, site, learn, pprof;
   std::size_t top = 20;
-  bool json = false, payload = false;
+  bool json = false, payload = false, owners = false, no_owners = false;
   double watch_seconds = 0;
 };
 
@@ -32,6 +34,7 @@ struct MapsRequest {
   MapSelection selection;
   std::optional<ProcessAddress> explain;
   OwnersWanted owners = OwnersWanted::automatic;
+  std::chrono::milliseconds learn{}; // 0: nothing is learned
   FailOn fail_on;
 };
 

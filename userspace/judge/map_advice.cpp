@@ -24,7 +24,8 @@ struct Advice {
 
   // A frame on a stack holds maps, but its name is none of a map.
   bool is_held_by_frame() const {
-    return owner.root_class == OwnerClass::goroutine && owner.holder == owner.root;
+    return owner.root_class == OwnerClass::goroutine &&
+           (owner.holder == owner.root || owner.holder == owner.path);
   }
 
   // "rebuild main.store.shards[].entries: "

@@ -65,6 +65,25 @@ Result<std::uint64_t> parse_size(std::string_view option, std::string_view text)
   return *value << shift;
 }
 
+Result<std::chrono::milliseconds> parse_duration(std::string_view option, std::string_view text) {
+  struct Unit {
+    std::string_view suffix;
+    std::int64_t milliseconds;
+  };
+  constexpr auto units = std::to_array<Unit>({{"ms", 1}, {"s", 1000}, {"m", 60'000}});
+  constexpr std::int64_t kMax = 3'600'000;
+  for (const Unit &unit : units) {
+    if (!text.ends_with(unit.suffix))
+      continue;
+    auto value = number_of(text.substr(0, text.size() - unit.suffix.size()), 10);
+    if (value && *value != 0 && *value <= static_cast<std::uint64_t>(kMax / unit.milliseconds))
+      return std::chrono::milliseconds{static_cast<std::int64_t>(*value) * unit.milliseconds};
+    break;
+  }
+  return fail(Errc::usage, "{} \"{}\": a time of up to an hour, such as 500ms, 10s or 2m", option,
+              text);
+}
+
 Result<ProcessAddress> parse_map_address(std::string_view option, std::string_view text) {
   auto value = text.starts_with("0x") ? number_of(text.substr(2), 16) : std::nullopt;
   if (!value || *value == 0)

@@ -1,6 +1,7 @@
 // What options of several commands say about maps: sizes, addresses, names of types.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -11,6 +12,9 @@ namespace mapscope {
 
 // "4096", "64KiB", "1MiB", "2GiB". Errors: usage, a sentence that begins with `option`.
 Result<std::uint64_t> parse_size(std::string_view option, std::string_view text);
+
+// "10s", "500ms", "2m"; above 0, and an hour at most. Errors: as above.
+Result<std::chrono::milliseconds> parse_duration(std::string_view option, std::string_view text);
 
 // "0xc000012340", of a map's header. Errors: as above.
 Result<ProcessAddress> parse_map_address(std::string_view option, std::string_view text);

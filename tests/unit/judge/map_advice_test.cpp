@@ -62,7 +62,7 @@ TEST(MapAdviceTest, ALineThatMadeItGrowIsNotOneThatMadeIt) {
 TEST(MapAdviceTest, AFrameHoldsAMapButIsNone) {
   MapOwner owner{.reach = Reach::reachable,
                  .root_class = OwnerClass::goroutine,
-                 .root = "main.worker",
+                 .root = "example.org/app/main.worker",
                  .path = "main.worker",
                  .holder = "main.worker"};
   EXPECT_TRUE(advice_for(10, {.has_deletions = true}, owner)
