@@ -45,6 +45,8 @@ protected:
       all.push_back(&point);
     for (const auto &[function, point] : facts_.misuse)
       all.push_back(&point);
+    for (const ProbePoint &point : facts_.map_writes)
+      all.push_back(&point);
     return all;
   }
 

@@ -26,6 +26,7 @@ BinaryFacts facts() {
                                              .emulated = true,
                                              .returns = {{}, {}}}};
   facts.misuse["runtime.throw"] = {.function = "runtime.throw", .address = {0x402000}};
+  facts.map_writes = {{.function = "runtime.mapassign", .address = {0x403000}, .emulated = true}};
   facts.inlined_copies = {{"main.a", "main.b", {0x401234}}};
   facts.warnings = {"growth in main.b is not seen"};
   facts.map_functions = {{"runtime.makemap", {{0x401000}, 128}}};
@@ -48,6 +49,7 @@ TEST(InspectTextTest, SaysWhatTheProgramIsAndWhatCanBeSeen) {
       "PROBE                 ADDRESS  INSTRUCTION  RETURNS  FUNCTION\n"
       "rehash               0x401006  emulated           2  internal/runtime/maps.(*table).rehash\n"
       "misuse               0x402000  single-step        0  runtime.throw\n"
+      "write                0x403000  emulated           0  runtime.mapassign\n"
       "\n"
       "INLINED COPIES (a probe on the function does not see them)\n"
       "      0x401234  main.a in main.b\n"
