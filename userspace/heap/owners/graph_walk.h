@@ -19,10 +19,18 @@
 
 namespace mapscope {
 
+// What the type of a root is that of.
+enum class RootForm : std::uint8_t {
+  value,
+  pointer, // what it points to
+  slice,   // its elements
+};
+
 // Values to begin with, at an address outside of the heap or in it.
 struct GraphRoot {
   std::uint64_t address = 0;
-  std::uint64_t type = 0;    // descriptor; 0: a word that the collector takes for a pointer
+  std::uint64_t type = 0; // descriptor; 0: a word that the collector takes for a pointer
+  RootForm form = RootForm::value;
   std::uint64_t count = 1;   // values of that type
   std::uint32_t pattern = 0; // OwnerPatterns::root()
   // Words of stacks and masked data have been read already: followed if `has_value`.
