@@ -50,8 +50,32 @@ Result<> MapHolders::look(const HeapAnchors &anchors, TypeCheck &type_check, Cen
 
 // Samples of maps alike are told apart by the types and the owners that this look found.
 Result<> MapHolders::look_at_sites(const HeapAnchors &anchors, const Census &census) {
-  (void)anchors;
-  (void)census;
+  const BinaryFacts &facts = source_.process.facts;
+  const LoadBias bias = source_.process.load_bias;
+  AddressSpace &memory = *source_.memory;
+  sites_ = {};
+  site_counts_ = {};
+  const HeapLayout layout = TRY(HeapLayout::from(facts));
+  const HeapRoot root = TRY(find_heap(memory, anchors, layout));
+  const SpanTable spans = TRY(SpanTable::read(memory, root, layout));
+  auto profile = read_allocation_profile(memory, facts, bias, layout, spans);
+  if (!profile) // what is not known of lines is no reason to tell nothing of owners
+    return profile.error().code() == Errc::unsupported ? Result<>{}
+                                                       : std::unexpected(profile.error());
+  const auto parts = TRY(find_sampled_parts(memory, facts, layout, spans, census.maps, *profile));
+  std::unordered_map<std::uint64_t, SitePattern> patterns;
+  for (const MapPartSample &part : parts)
+    patterns.try_emplace(part.map);
+  for (std::size_t i = 0; i < census.maps.size() && !patterns.empty(); ++i)
+    if (const MapTable::Brief map = census.maps.brief(i); patterns.contains(map.address)) {
+      const OwnedMap *owned = owners_.find({map.address}, map.seed);
+      patterns[map.address] = {map.types, owned == nullptr ? OwnerPatterns::kNone : owned->pattern};
+    }
+  sites_ = TRY(MapSites::make(
+      *profile, parts, [&](std::uint64_t map) { return patterns[map]; }, facts, bias,
+      *source_.symbolizer));
+  site_counts_ = profile->counts;
+  site_counts_.sampled_maps = sites_.sampled_map_count();
   return {};
 }
 
