@@ -151,7 +151,7 @@ private:
   Result<End> flash(const StopSignals &signals, const Flash &flash);
   Result<UprobeLinks> place();
   End watch(const StopSignals &signals, const Flash &flash, std::uint64_t hits_before) const;
-  bool runs_same_image() const;
+  End look_at_image() const;
   LearnedWrites result(End end);
 
   ProcessInfo process_;
@@ -166,11 +166,15 @@ private:
   std::uint64_t attached_ns_ = 0;
 };
 
-// Of the same process, and of the file that the probes are for.
-bool Learning::runs_same_image() const {
+// Whether it is the same process still, and runs the file that the probes are for.
+End Learning::look_at_image() const {
   auto now = find_process(pid());
-  return now && now->key == process_.key && same_file(now->executable, process_.executable) &&
-         learner_.counts().of_another_image == 0;
+  if (!now && now.error().code() != Errc::denied) // no executable: it is about to end
+    return End::target_ended;
+  const bool is_same = now && now->key == process_.key &&
+                       same_file(now->executable, process_.executable) &&
+                       learner_.counts().of_another_image == 0;
+  return is_same ? End::none : End::another_image;
 }
 
 Result<UprobeLinks> Learning::place() {
@@ -233,8 +237,8 @@ Result<LearnedWrites> Learning::run(const StopSignals &signals,
   for (End end = End::none;;) {
     if (auto next = plan_.next(cpu_.since_start_ns()))
       end = TRY(flash(signals, *next));
-    if (end == End::none && !runs_same_image())
-      end = End::another_image;
+    if (end == End::none)
+      end = look_at_image();
     if (end == End::none && left_ns() == 0)
       end = End::time_over;
     if (end != End::none)
