@@ -172,8 +172,9 @@ Result<ExitStatus> maps(const MapsOptions &options) {
   const Fd output = TRY(open_output(options.output, false));
   if (!options.diff.empty())
     return diff(options, request, output);
-  MapSource source = TRY(open_source(options));
+  // Before anything else is looked up: the process may execute another program meanwhile.
   std::optional<LearnedWrites> learned = TRY(learn(options, request));
+  MapSource source = TRY(open_source(options));
   if (!options.save.empty())
     source = TRY(save(source, options, request));
   MapSurvey survey{source, {.remembers = options.watch_seconds > 0, .owners = request.owners}};
