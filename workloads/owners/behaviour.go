@@ -131,7 +131,7 @@ func pointers() {
 	toMiddle = &holders[1]
 	own(holders[1].inner, "main.toMiddle", "inner")
 	for _, h := range []holder{holders[0], holders[2]} {
-		tell(h.inner, "runtime", "-", "", "")
+		tell(h.inner, "kept", "element", "", "")
 	}
 }
 
@@ -143,7 +143,7 @@ func interior() {
 	for i := 0; i < count; i++ {
 		h := &holder{inner: strings_(i)}
 		toNumbers = append(toNumbers, &h.id)
-		tell(h.inner, "runtime", "-", "", "")
+		tell(h.inner, "kept", "number", "", "")
 	}
 }
 

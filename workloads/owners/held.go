@@ -86,7 +86,7 @@ func goroutines() {
 func timers() {
 	for i := 0; i < 20; i++ {
 		m := floats(i)
-		tell(m, "runtime", "-", "", "")
+		tell(m, "kept", "timer", "", "")
 		time.AfterFunc(24*time.Hour, func() { m[0] = 1 })
 	}
 }
@@ -99,12 +99,12 @@ var finalized []*label
 func finalizers() {
 	for i := 0; i < 20; i++ {
 		m := floats(i)
-		tell(m, "runtime", "-", "", "")
+		tell(m, "kept", "finalizer", "", "")
 		l := &label{text: "finalized"}
 		finalized = append(finalized, l)
 		runtime.SetFinalizer(l, func(*label) { m[0] = 1 })
 		dropped := &label{tags: flags(i)}
-		tell(dropped.tags, "runtime", "-", "", "")
+		tell(dropped.tags, "kept", "finalized", "", "")
 		runtime.SetFinalizer(dropped, func(l *label) { l.tags["end"] = true })
 	}
 }

@@ -11,8 +11,9 @@
 //	variable   ROOT, a package variable, holds it; functions of the list USERS use that
 //	pool       ROOT or the runtime
 //	goroutine  a frame of ROOT holds it
-//	runtime    the runtime does, for a timer or a finalizer, or an object is kept by a pointer into
-//	           it: whatever is said, it is not garbage
+//	kept       it is not garbage, whatever else is said: ROOT is a timer, the finalizer of an object,
+//	           a finalized object that waits for it, or what keeps the rest of an object too: the
+//	           tail of a slice, an element of an array, a number of a struct
 //	stale      nobody does, but a word of a frame of ROOT that is no longer used may point to it
 //	garbage    nobody does: nobody owns it
 //

@@ -172,7 +172,7 @@ func tails() {
 		own(shrunk[i], "main.shrunk", "")
 		rest[i] = floats(i)
 		if i < 16 {
-			tell(rest[i], "runtime", "-", "", "")
+			tell(rest[i], "kept", "tail", "", "")
 		} else {
 			own(rest[i], "main.rest", "")
 		}

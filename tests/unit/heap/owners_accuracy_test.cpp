@@ -46,7 +46,7 @@ bool has(const std::vector<std::string> &all, std::string_view one) {
 
 // What workloads/owners says of a map.
 struct TrueOwner {
-  std::string kind; // variable, pool, goroutine, runtime, stale, garbage
+  std::string kind; // variable, pool, goroutine, kept, stale, garbage
   std::vector<std::string> roots, users, fields, types;
 
   static TrueOwner of(const std::string &line, const std::string &types) {
@@ -137,10 +137,20 @@ private:
   std::string path_;
 };
 
+// A variable, or a part of it; those that were not told a name have an address.
+bool is_named(const TrueOwner &truth, const MapOwner &owner) {
+  return owner.root.starts_with("variable at ") ||
+         std::ranges::any_of(truth.roots, [&](const std::string &root) {
+           return owner.root.starts_with(root) &&
+                  (owner.root.size() == root.size() ||
+                   std::string_view{".["}.contains(owner.root[root.size()]));
+         });
+}
+
 // By name with symbols; else by a function that uses it.
 bool is_root(const TrueOwner &truth, const MapOwner &owner, const Build &build) {
   if (build.has_symbols())
-    return has(truth.roots, owner.root);
+    return is_named(truth, owner);
   const std::size_t at = owner.root.find("used by ");
   return at == owner.root.npos || std::ranges::any_of(truth.users, [&](const std::string &user) {
            return owner.root.substr(at).find(user) != std::string::npos;
