@@ -128,6 +128,9 @@ private:
         break;
       type = *next;
     }
+    // unsafe.Pointer tells no kind: cmd/internal/dwarf, DW_ABRV_BARE_PTRTYPE.
+    if (result.kind == GoKind::invalid && dwarf_tag(&result.die) == DW_TAG_pointer_type)
+      result.kind = GoKind::unsafe_pointer;
     if (is_one_pointer(result.kind))
       result.size_bytes = kPointerBytes;
     add_descriptor(result, descriptor);
@@ -317,12 +320,14 @@ private:
   std::size_t parts_ = 0; // of the variable at hand
 };
 
-// What the linker puts beside variables: tables for the runtime, itabs, and what starts packages.
+// And not what compiler and linker put beside variables: tables for the runtime, itabs, what starts
+// packages, and what type switches remember.
 bool is_variable(std::string_view symbol) {
   constexpr std::string_view kFronts[] = {"go:", "go.", "type:", "type.", "runtime.gcbits."};
+  constexpr std::string_view kParts[] = {"..inittask", "..typeAssert.", "..interfaceSwitch."};
   return !symbol.empty() && symbol.size() <= RootLimits::kNameBytes &&
-         !symbol.ends_with("..inittask") &&
-         std::ranges::none_of(kFronts, [&](auto front) { return symbol.starts_with(front); });
+         std::ranges::none_of(kFronts, [&](auto front) { return symbol.starts_with(front); }) &&
+         std::ranges::none_of(kParts, [&](auto part) { return symbol.contains(part); });
 }
 
 } // namespace

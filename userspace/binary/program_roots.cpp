@@ -2,6 +2,7 @@
 #include "binary/program_roots.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "binary/code_roots.h"
@@ -42,24 +43,27 @@ DwarfVariables dwarf_variables(const GoBinary &binary, const TypeDescriptors &ty
   return *std::move(read);
 }
 
-// Types that the code tells of variables go to the symbol of the variable, where there is one.
+// A type that the code tells of a variable goes to the one that has a name and no type, where there
+// is one.
 void add_types_of_code(std::vector<PackageVariable> map_variables, const KnownData &known,
-                       std::vector<PackageVariable> &symbols,
                        std::vector<PackageVariable> &variables) {
-  std::ranges::sort(symbols, {}, &PackageVariable::address);
+  std::ranges::stable_sort(variables, {}, &PackageVariable::address);
+  const std::size_t named_count = variables.size();
   for (PackageVariable &variable : map_variables) {
-    if (known.contains(variable.address))
-      continue;
-    const auto symbol =
-        std::ranges::lower_bound(symbols, variable.address, {}, &PackageVariable::address);
-    if (symbol == symbols.end() || symbol->address != variable.address ||
-        symbol->size_bytes != variable.size_bytes) {
+    const std::span named{variables.data(), named_count};
+    const auto same =
+        std::ranges::lower_bound(named, variable.address, {}, &PackageVariable::address);
+    if (same != named.end() && same->address == variable.address &&
+        same->size_bytes == variable.size_bytes) {
+      if (same->type.value != 0 || same->pointee.value != 0)
+        continue;
+      same->type = variable.type;
+      same->evidence = RootEvidence::code;
+    } else if (!known.contains(variable.address)) {
       variables.push_back(std::move(variable));
-      continue;
     }
-    symbol->type = variable.type;
-    symbol->evidence = RootEvidence::code;
   }
+  std::ranges::stable_sort(variables, {}, &PackageVariable::address);
 }
 
 } // namespace
@@ -77,16 +81,17 @@ Result<ProgramRoots> read_roots(const GoBinary &binary) {
   const bool has_names = !symbols.empty() || !roots.variables.empty();
   std::erase_if(symbols, [&](const auto &symbol) { return known.contains(symbol.address); });
 
+  std::ranges::move(symbols, std::back_inserter(roots.variables));
+
   if (binary.elf().machine() == Machine::amd64) {
     CodeRoots code = read_code_roots(binary, types, roots.masked, !has_names);
     roots.closures = std::move(code.closures);
     roots.uses = std::move(code.uses);
-    add_types_of_code(std::move(code.map_variables), known, symbols, roots.variables);
+    add_types_of_code(std::move(code.map_variables), known, roots.variables);
   } else {
     roots.warnings.push_back("what its code tells of closures and variables is not read: that is "
                              "known for amd64 only");
   }
-  std::ranges::move(symbols, std::back_inserter(roots.variables));
   std::ranges::stable_sort(roots.variables, {}, &PackageVariable::address);
   drop_impossible(roots, {binary.module_data().text, types.range()});
   return roots;

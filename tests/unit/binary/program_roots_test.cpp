@@ -221,7 +221,9 @@ TEST_P(ProgramRootsTest, CodeAndDwarfTellTheSameTypesOfMapVariables) {
     return;
   }
   std::map<ElfAddress, PackageVariable> by_address;
-  for (const PackageVariable &variable : with(RootEvidence::dwarf, roots_of(*program)))
+  const auto described = read_dwarf_variables(*program, *types);
+  ASSERT_TRUE(described);
+  for (const PackageVariable &variable : described->variables)
     by_address.emplace(variable.address, variable);
   for (const PackageVariable &variable : code.map_variables) {
     ASSERT_TRUE(by_address.contains(variable.address)) << variable.address.value;
