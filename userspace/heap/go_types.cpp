@@ -226,21 +226,37 @@ std::optional<std::vector<bool>> GoTypes::pointer_words(ProcessAddress descripto
       leaves_of(*memory_, descriptor.value, kMaskedBytesMax / sizeof(std::uint64_t), work);
   if (!leaves)
     return std::nullopt;
+  const bool is_made = is_made_struct(descriptor.value);
   std::vector<bool> words(header->size_bytes / 8);
   std::uint64_t end = 0;
   for (const TypeLeaf &leaf : *leaves) {
     if (!leaf.has_pointers)
       continue;
     // The first word of an interface is a type or an itab, which is not in the heap:
-    // cmd/compile/internal/types, setTypeBits.
+    // cmd/compile/internal/types, setTypeBits. In structs of its own making, reflect sets it too.
     const std::uint64_t word = leaf.offset / 8 + (leaf.kind == GoKind::interface ? 1 : 0);
     if (leaf.offset % 8 != 0 || word >= words.size())
       return std::nullopt;
     words[word] = true;
+    if (is_made)
+      words[leaf.offset / 8] = true;
     end = std::max(end, 8 * (word + 1));
   }
   // The compiler's own count of the bytes up to the last pointer.
   return end == header->pointer_bytes ? std::optional{std::move(words)} : std::nullopt;
+}
+
+// Whether reflect made the type, a struct or an array of such: its bits of pointers come from
+// reflect then (reflect/type.go, StructOf, addTypeBits), not from the compiler.
+bool GoTypes::is_made_struct(std::uint64_t type) const {
+  auto header = memory_->header(type);
+  for (unsigned depth = 0; header && header->kind == GoKind::array && depth < 16; ++depth) {
+    const auto array = memory_->array(type, *header);
+    type = array ? array->element : 0;
+    header = memory_->header(type);
+  }
+  return header && header->kind == GoKind::structure &&
+         !contains(memory_->bytes(), memory_->start(), type);
 }
 
 // Reads bytes that are not known; false: they can't be read.

@@ -64,6 +64,7 @@ private:
   std::optional<GoType> type(std::uint64_t descriptor, Budget &budget) const;
   bool add_fields(GoType &type, std::uint64_t descriptor, const TypeHeader &header,
                   Budget &budget) const;
+  bool is_made_struct(std::uint64_t type) const;
   Result<bool> learn_bytes(AddressSpace &space, std::uint64_t address, std::uint64_t size_bytes);
   Result<> learn_fields(AddressSpace &space, std::uint64_t descriptor,
                         std::vector<std::uint64_t> &types);

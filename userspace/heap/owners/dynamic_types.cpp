@@ -1,8 +1,8 @@
 // Answers are remembered, since the same few words come again and again.
 #include "heap/owners/dynamic_types.h"
 
+#include <algorithm>
 #include <array>
-#include <unordered_set>
 #include <utility>
 
 #include "heap/bulk_read.h"
@@ -15,11 +15,11 @@ constexpr unsigned kUserAddressBits = 47;
 constexpr std::uint64_t kLowestAddress = 1 << 16; // vm.mmap_min_addr: below, there are numbers
 // A program has some thousand; what no type was found at is remembered as well.
 constexpr std::size_t kWordsMax = 1 << 20;
+constexpr std::uint64_t kMethodsMax = 1024; // of an interface
 
 // internal/abi.ITab, runtime.itab until 1.20. Offsets in bytes.
 struct ItabFields {
-  static constexpr std::uint64_t kBytes = 32; // with the first of its functions
-  static constexpr std::uint64_t kInterface = 0, kType = 8, kHash = 16, kFunction = 24;
+  static constexpr std::uint64_t kInterface = 0, kType = 8, kHash = 16, kFunctions = 24;
 };
 
 } // namespace
@@ -76,30 +76,49 @@ bool DynamicTypes::is_in_heap(std::uint64_t address) const {
 // The type of the value; 0: this is no itab. The linker makes itabs, and the runtime does, outside
 // of the heap.
 Result<std::uint64_t> DynamicTypes::type_of_itab(std::uint64_t itab) {
+  std::array<std::byte, ItabFields::kFunctions> bytes{};
+  if (!TRY(read_constant(itab, bytes)))
+    return 0;
   const TypeMemory &memory = types_.memory();
-  std::array<std::byte, ItabFields::kBytes> copy{};
-  auto bytes = memory.at(itab, copy.size()); // from Go 1.27 on, they lie among the types
-  if (!bytes) {
-    MemoryRead read{{itab}, copy};
-    TRY(space_.read({&read, 1}));
-    if (!read.is_read)
-      return 0;
-    bytes = copy;
-  }
-  const auto interface = load<std::uint64_t>(*bytes, ItabFields::kInterface);
-  const auto type = load<std::uint64_t>(*bytes, ItabFields::kType);
-  const auto hash = load<std::uint32_t>(*bytes, ItabFields::kHash);
-  // Interfaces with methods are made by compilers only. Without a function, the type does not
-  // implement it, and no value has this itab.
-  if (load<std::uint64_t>(*bytes, ItabFields::kFunction) == 0 ||
-      !is_type_of_executable(types_, interface) || !TRY(is_type(type)))
+  const auto interface = load<std::uint64_t>(bytes, ItabFields::kInterface);
+  const auto type = load<std::uint64_t>(bytes, ItabFields::kType);
+  const auto hash = load<std::uint64_t>(bytes, ItabFields::kHash); // and what is never written
+  // Interfaces with methods are made by compilers only.
+  if (!is_type_of_executable(types_, interface) || !TRY(is_type(type)))
     return 0;
   const auto header = memory.header(interface);
-  const auto is_empty = memory.is_empty_interface(interface);
-  return header && header->kind == GoKind::interface && is_empty == false &&
-                 type_hash(memory, type) == hash
-             ? type
-             : 0;
+  const auto methods = memory.word(interface + TypeFields::kInterfaceMethods + 8);
+  if (!header || header->kind != GoKind::interface || !methods || *methods == 0 ||
+      *methods > kMethodsMax)
+    return 0;
+  // Of itabs that the runtime makes, it is 0: they are in no type switch. runtime/iface.go,
+  // getitab.
+  if (hash != 0 && hash != type_hash(memory, type))
+    return 0;
+  return TRY(are_functions(itab + ItabFields::kFunctions, *methods)) ? type : 0;
+}
+
+// Whether words may be entries of code. The first one is 0 where a type lacks a method.
+Result<bool> DynamicTypes::are_functions(std::uint64_t address, std::uint64_t count) {
+  std::vector<std::uint64_t> entries(count);
+  if (!TRY(read_constant(address, std::as_writable_bytes(std::span{entries}))))
+    return false;
+  return std::ranges::none_of(entries, [this](std::uint64_t entry) {
+    return entry < kLowestAddress || entry >> kUserAddressBits != 0 || is_in_heap(entry) ||
+           types_.memory().at(entry, 1);
+  });
+}
+
+// False: it can't be read.
+Result<bool> DynamicTypes::read_constant(std::uint64_t address, std::span<std::byte> into) {
+  // From Go 1.27 on, itabs lie among the types.
+  if (const auto known = types_.memory().at(address, into.size())) {
+    std::ranges::copy(*known, into.begin());
+    return true;
+  }
+  MemoryRead read{{address}, into};
+  TRY(space_.read({&read, 1}));
+  return read.is_read;
 }
 
 Result<bool> DynamicTypes::is_type(std::uint64_t descriptor) {

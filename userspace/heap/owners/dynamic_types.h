@@ -62,6 +62,8 @@ private:
   };
   Result<Word> look_at(std::uint64_t word, std::optional<bool> is_empty);
   Result<std::uint64_t> type_of_itab(std::uint64_t itab);
+  Result<bool> are_functions(std::uint64_t address, std::uint64_t count);
+  Result<bool> read_constant(std::uint64_t address, std::span<std::byte> into);
   // Whether a type of the executable, or one that reflect made and that is read then, begins there.
   Result<bool> is_type(std::uint64_t descriptor);
   bool is_in_heap(std::uint64_t address) const;

@@ -60,10 +60,9 @@ std::vector<std::uint64_t> types_in(const TypeMemory &memory, std::uint64_t desc
   case GoKind::slice:
     add(TypeFields::kElement);
     break;
-  case GoKind::map:
-    for (const std::uint64_t offset :
-         {TypeFields::kMapKey, TypeFields::kMapElement, TypeFields::kMapGroup})
-      add(offset);
+  case GoKind::map: // of its group, reflect may have made no more than the common part
+    add(TypeFields::kMapKey);
+    add(TypeFields::kMapElement);
     break;
   case GoKind::structure: {
     const auto fields = memory.fields(descriptor, header);
