@@ -116,7 +116,7 @@ TEST_P(SitesTest, TellsEachLineWhereEachObjectIsSampled) {
   EXPECT_TRUE(found->profile.counts.is_rate_known);
   EXPECT_EQ(found->profile.counts.rate_bytes, 1u);
   const Lines truth = truth_of(program);
-  EXPECT_EQ(truth.size(), 200u);
+  EXPECT_EQ(truth.size(), 100u);
   for (const auto &[map, lines] : truth) {
     const MapSite site = found->sites.of(map, {});
     EXPECT_FALSE(site.is_of_pattern);
