@@ -1,0 +1,90 @@
+// The walk over the object graph, against programs that say where their maps are.
+#include "heap/owners/graph_walk.h"
+
+#include <filesystem>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "support/walked_program.h"
+
+namespace mapscope {
+namespace {
+
+using testing::CensusProgram;
+using testing::Walked;
+
+// Of workloads/census, by what its functions fill them with; the program does not name its types.
+constexpr const char *kTypes[] = {"map[int32]uint8",         "map[int]int",
+                                  "map[interface {}]string", "map[main.point]main.wide",
+                                  "map[string]*main.point",  "map[string]int",
+                                  "map[uint64]struct {}"};
+
+class GraphWalkTest : public ::testing::TestWithParam<std::string> {
+protected:
+  // Of tools/build-workloads; empty: not built.
+  std::string workload(const std::string &name) {
+    std::string path =
+        fmt::format("{}/build/workloads/{}/plain/{}", SOURCE_DIRECTORY, GetParam(), name);
+    return std::filesystem::exists(path) ? path : "";
+  }
+};
+
+TEST_P(GraphWalkTest, ReachesEveryMapOfASliceOfInterfaces) {
+  const std::string path = workload("census");
+  if (path.empty())
+    GTEST_SKIP() << "tools/build-workloads --go " << GetParam() << " has not been run";
+  CensusProgram program(path, {"-n", "2000"});
+  ASSERT_TRUE(program.is_ready());
+  Walked walked(program, path);
+  ASSERT_EQ(walked.problem, "");
+  auto followed = walked.follow();
+  ASSERT_TRUE(followed) << followed.error().message();
+  std::uint64_t reached = 0;
+  for (const auto &[address, truth] : program.maps) {
+    if (!walked.is_in_census(address)) // it lay in a span that was not yet swept
+      continue;
+    ++reached;
+    const MapWitness witness = walked.witness(address);
+    EXPECT_TRUE(std::ranges::find(kTypes, walked.type_of(address)) != std::end(kTypes))
+        << std::hex << address << " " << walked.type_of(address);
+    EXPECT_EQ(walked.patterns.root_of(witness.pattern).name, "main.maps") << std::hex << address;
+    EXPECT_EQ(walked.walk->pattern_of(address), witness.pattern) << std::hex << address;
+    EXPECT_EQ(walked.walk->word_to(address), witness.word) << std::hex << address;
+  }
+  EXPECT_GT(reached, program.maps.size() * 9 / 10);
+  EXPECT_EQ(walked.walk->counts().stopped_by, "");
+}
+
+// What a budget ends says so, and what was found until then stands.
+TEST_P(GraphWalkTest, StopsWithASentenceWhenABudgetIsSpent) {
+  const std::string path = workload("census");
+  if (path.empty())
+    GTEST_SKIP() << "tools/build-workloads --go " << GetParam() << " has not been run";
+  CensusProgram program(path, {"-n", "20000", "-silent"});
+  ASSERT_TRUE(program.is_ready());
+  for (const WalkLimits &limits : {WalkLimits{.memory_bytes_max = 100'000},
+                                   WalkLimits{.cpu_max = std::chrono::milliseconds{1}},
+                                   WalkLimits{.objects_max = 100}, WalkLimits{.words_max = 100}}) {
+    Walked walked(program, path);
+    ASSERT_EQ(walked.problem, "");
+    auto followed = walked.follow(limits);
+    ASSERT_TRUE(followed) << followed.error().message();
+    EXPECT_NE(walked.walk->counts().stopped_by, "");
+    for (const MapWitness &witness : walked.walk->witnesses()) {
+      EXPECT_EQ(witness.word == 0, witness.pattern == 0);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Go, GraphWalkTest,
+                         ::testing::Values("1.17.13", "1.19.13", "1.21.13", "1.22.12", "1.23.12",
+                                           "1.24.13", "1.25.14", "1.26.8", "1.27.4"),
+                         [](const auto &one) {
+                           std::string name = "Go" + one.param;
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
+
+} // namespace
+} // namespace mapscope
