@@ -7,9 +7,11 @@
 #include "binary/go_binary.h"
 #include "binary/map_calls.h"
 #include "binary/map_types.h"
+#include "binary/program_roots.h"
 #include "binary/read_facts.h"
 #include "wire/facts_json.h"
 #include "wire/map_type_json.h"
+#include "wire/roots_archive.h"
 
 using namespace mapscope;
 
@@ -52,8 +54,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     return 0;
   ask(*binary);
   ask_for_map_types(*binary);
-  if (const auto facts = read_facts(*binary))
-    if (!facts_from_json(facts_to_json(*facts))) // the parent must accept an honest child
-      std::abort();
+  const auto facts = read_facts(*binary);
+  if (!facts)
+    return 0;
+  if (!facts_from_json(facts_to_json(*facts))) // the parent must accept an honest child
+    std::abort();
+  const auto roots = read_roots(*binary);
+  if (roots && !roots_from_bytes(roots_to_bytes(*roots), RootPlaces::of(*facts)))
+    std::abort();
   return 0;
 }

@@ -11,6 +11,7 @@
 #include "recording/recording_writer.h"
 #include "support/snapshot_items.h"
 #include "support/synthetic_core.h"
+#include "support/synthetic_dwarf.h"
 #include "support/synthetic_go.h"
 #include "support/synthetic_run.h"
 #include "support/synthetic_types.h"
@@ -86,6 +87,17 @@ void write_core_file(const std::filesystem::path &path) {
   write(path, seed);
 }
 
+// As roots_fuzz.cpp takes it apart.
+void write_dwarf(const std::filesystem::path &path) {
+  SyntheticDwarf dwarf;
+  const Bytes abbreviations = SyntheticDwarf::abbreviations();
+  Bytes seed{static_cast<std::byte>(abbreviations.size()),
+             static_cast<std::byte>(abbreviations.size() >> 8)};
+  for (const Bytes &part : {abbreviations, dwarf.information()})
+    seed.insert(seed.end(), part.begin(), part.end());
+  write(path, seed);
+}
+
 // As snapshot_fuzz.cpp takes them apart.
 void write_snapshots(const std::filesystem::path &corpus) {
   const Bytes memory(0x40, std::byte{7});
@@ -104,6 +116,15 @@ void write_snapshots(const std::filesystem::path &corpus) {
                         .runs = {{.range = {{0xc000001000}, 0x1000}, .is_swapped = is_swapped}}});
     append_item(items, SnapshotItem::residency, body);
   }
+  const ElfAddress address{10};
+  const SourceFrames frames{{"main.inner", "/src/main.go", 3, true}, {"main.main", "", 0, false}};
+  append_item(items, SnapshotItem::frames, frames_to_bytes({&address, 1}, {&frames, 1}));
+  const ProgramRoots roots{
+      .variables = {{.name = "main.store", .address = {0x600000}, .size_bytes = 8}},
+      .masked = {{{{0x600000}, 64}, {0x700000}}},
+      .uses = {{.address = {0x600000}, .function = "main.add"}},
+      .warnings = {"a sentence"}};
+  append_item(items, SnapshotItem::roots, roots_to_bytes(roots));
   write(corpus / "snapshot", snapshot_of(items, memory));
   Bytes seed{static_cast<std::byte>(memory.size()), std::byte{0}};
   for (const Bytes &part : {items, memory})
@@ -145,6 +166,7 @@ int main(int argc, char **argv) {
   write_types(corpus / "types_fuzz/pairs", 4, Shape::pairs);
   write_types(corpus / "types_fuzz/strides", 6, Shape::strides);
   write_types(corpus / "types_fuzz/buckets", 1, Shape::buckets);
+  write_dwarf(corpus / "roots_fuzz/dwarf");
   write_core_file(corpus / "core_file_fuzz/core");
   write_snapshots(corpus / "snapshot_fuzz");
   return write_recording(corpus / "recording_fuzz") ? 0 : 1;

@@ -32,6 +32,11 @@ void look_at(std::span<const std::byte> bytes) {
     for (const std::size_t size : {0, 1, 8, 5000})
       reads.push_back({{at}, std::span{into}.first(size)});
   require((*snapshot)->read(reads).has_value());
+  const std::array addresses{ElfAddress{0}, ElfAddress{10}, ElfAddress{0x401000}};
+  require((*snapshot)->answers()->symbolize(addresses)->size() == addresses.size());
+  if (const auto roots = (*snapshot)->answers()->roots())
+    require(roots_from_bytes(roots_to_bytes(**roots), RootPlaces::of((*snapshot)->process().facts))
+                .has_value());
   const auto mappings = (*snapshot)->mappings();
   require(!mappings || std::ranges::is_sorted(*mappings, {}, &Mapping::start));
   const std::array ranges{ProcessRange{{0}, 0x3000}, ProcessRange{{0xc000000000}, 0x100000}};

@@ -6,10 +6,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <elf.h>
@@ -26,6 +28,8 @@ public:
   std::string modules = "path\texample.org/tiny\nmod\texample.org/tiny\t(devel)\t\n"
                         "build\t-buildmode=exe\nbuild\t-tags=\"one two\"\n";
   bool has_sections = true;
+  // Further sections that are not loaded, by name.
+  std::vector<std::pair<std::string, std::vector<std::byte>>> extra_sections;
 
   // The bytes of the file. Afterwards the addresses below are known.
   std::vector<std::byte> make();
@@ -183,11 +187,24 @@ inline void SyntheticGo::put_module_data() {
   set(module_data_ + 168, text_.value + 32);
   set(module_data_ + 176, text_.value);
   set(module_data_ + 184, text_.value + 32);
+  // Variables and types are whatever the first bytes of the file are.
+  set(module_data_ + 208, kBase);
+  set(module_data_ + 216, kBase + 256);
+  set(module_data_ + 224, kBase + 256);
+  set(module_data_ + 232, kBase + 512);
+  set(module_data_ + 296, kBase);
+  set(module_data_ + 304, kBase + bytes_.size());
   set(module_data_ + 320, kBase + inline_tree_);
 }
 
 inline void SyntheticGo::put_sections() {
-  const std::string_view names{"\0.shstrtab\0.go.buildinfo\0.gopclntab\0", 36};
+  std::string names{"\0.shstrtab\0.go.buildinfo\0.gopclntab\0", 36};
+  std::vector<std::array<std::size_t, 3>> extra; // of the name, and of the bytes: where, how many
+  for (const auto &[name, bytes] : extra_sections) {
+    extra.push_back({names.size(), bytes_.size(), bytes.size()});
+    names += name + '\0';
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
   const std::size_t names_at = bytes_.size();
   put_text(names);
   align(8);
@@ -206,9 +223,11 @@ inline void SyntheticGo::put_sections() {
   put_header(1, SHT_STRTAB, names_at, names.size());
   put_header(11, SHT_PROGBITS, build_info_, build_info_bytes_);
   put_header(25, SHT_PROGBITS, pclntab_, pclntab_bytes_);
+  for (const auto &[name, offset, size_bytes] : extra)
+    put_header(static_cast<std::uint32_t>(name), SHT_PROGBITS, offset, size_bytes);
   set(offsetof(Elf64_Ehdr, e_shoff), std::uint64_t{headers});
   set(offsetof(Elf64_Ehdr, e_shentsize), std::uint16_t{sizeof(Elf64_Shdr)});
-  set(offsetof(Elf64_Ehdr, e_shnum), std::uint16_t{4});
+  set(offsetof(Elf64_Ehdr, e_shnum), static_cast<std::uint16_t>(4 + extra.size()));
   set(offsetof(Elf64_Ehdr, e_shstrndx), std::uint16_t{1});
 }
 

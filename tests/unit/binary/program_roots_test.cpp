@@ -23,6 +23,8 @@
 #include "binary/package_variables.h"
 #include "binary/relative_operands.h"
 #include "binary/type_descriptors.h"
+#include "support/synthetic_dwarf.h"
+#include "support/synthetic_go.h"
 #include "unit/binary/built_programs.h"
 #include "wire/roots_archive.h"
 
@@ -325,6 +327,36 @@ TEST_P(ProgramRootsTest, ComeThroughTheConfinedParserAsTheyAre) {
   EXPECT_EQ(**roots, roots_of(*program));
   EXPECT_EQ((*confined)->roots().value(), *roots); // asked for once
   EXPECT_EQ((*roots)->uses.empty(), !is_stripped());
+}
+
+std::vector<PackageVariable> variables_of(SyntheticDwarf dwarf) {
+  SyntheticGo program;
+  program.extra_sections = {{".debug_abbrev", SyntheticDwarf::abbreviations()},
+                            {".debug_info", dwarf.information()}};
+  const auto file = program.make();
+  const auto binary = GoBinary::open(file, "tiny");
+  EXPECT_TRUE(binary) << binary.error().message();
+  return binary ? roots_of(*binary).variables : std::vector<PackageVariable>{};
+}
+
+TEST(SyntheticRootsTest, AnArrayOfStructsIsToldByTheMembersOfEach) {
+  const auto variables = variables_of({});
+  ASSERT_EQ(variables.size(), 7u);
+  EXPECT_EQ(variables[0].name, "main.store");
+  for (std::size_t i = 1; i < variables.size(); ++i) {
+    EXPECT_EQ(variables[i].name, "main.all[].next");
+    EXPECT_EQ(variables[i].address.value, 0x400000 + 8 * i);
+    EXPECT_EQ(variables[i].type.value, 0u);
+    EXPECT_EQ(variables[i].size_bytes, 8u);
+  }
+}
+
+TEST(SyntheticRootsTest, ACircleOfTypesEnds) {
+  SyntheticDwarf dwarf;
+  dwarf.is_circle = true;
+  const auto variables = variables_of(dwarf);
+  ASSERT_EQ(variables.size(), 1u); // no word of main.all has a type that ends
+  EXPECT_EQ(variables[0].name, "main.store");
 }
 
 std::vector<Build> builds() {

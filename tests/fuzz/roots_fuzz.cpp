@@ -1,0 +1,35 @@
+// DWARF that may say anything, in a small Go program: the first two bytes say how many of the
+// others are abbreviations.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <vector>
+
+#include "binary/go_binary.h"
+#include "binary/program_roots.h"
+#include "binary/read_facts.h"
+#include "support/synthetic_go.h"
+#include "wire/roots_archive.h"
+
+using namespace mapscope;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+  if (size_bytes < 2)
+    return 0;
+  const auto rest = std::as_bytes(std::span{data, size_bytes}).subspan(2);
+  const std::size_t split = std::min<std::size_t>(data[0] | std::size_t{data[1]} << 8, rest.size());
+  const auto abbreviations = rest.first(split), information = rest.subspan(split);
+  SyntheticGo program;
+  program.extra_sections = {{".debug_abbrev", {abbreviations.begin(), abbreviations.end()}},
+                            {".debug_info", {information.begin(), information.end()}}};
+  const auto file = program.make();
+  const auto binary = GoBinary::open(file, "input");
+  if (!binary)
+    std::abort();
+  const auto roots = read_roots(*binary);
+  const auto facts = read_facts(*binary);
+  if (roots && facts && !roots_from_bytes(roots_to_bytes(*roots), RootPlaces::of(*facts)))
+    std::abort(); // the parent must accept an honest child
+  return 0;
+}
