@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <tuple>
 #include <utility>
 
 #include "binary/code_roots.h"
@@ -43,11 +44,17 @@ DwarfVariables dwarf_variables(const GoBinary &binary, const TypeDescriptors &ty
   return *std::move(read);
 }
 
+void sort_by_address(std::vector<PackageVariable> &variables) {
+  std::ranges::sort(variables, {}, [](const PackageVariable &variable) {
+    return std::tie(variable.address, variable.name);
+  });
+}
+
 // A type that the code tells of a variable goes to the one that has a name and no type, where there
 // is one.
 void add_types_of_code(std::vector<PackageVariable> map_variables, const KnownData &known,
                        std::vector<PackageVariable> &variables) {
-  std::ranges::stable_sort(variables, {}, &PackageVariable::address);
+  sort_by_address(variables);
   const std::size_t named_count = variables.size();
   for (PackageVariable &variable : map_variables) {
     const std::span named{variables.data(), named_count};
@@ -63,7 +70,7 @@ void add_types_of_code(std::vector<PackageVariable> map_variables, const KnownDa
       variables.push_back(std::move(variable));
     }
   }
-  std::ranges::stable_sort(variables, {}, &PackageVariable::address);
+  sort_by_address(variables);
 }
 
 } // namespace
@@ -92,7 +99,7 @@ Result<ProgramRoots> read_roots(const GoBinary &binary) {
     roots.warnings.push_back("what its code tells of closures and variables is not read: that is "
                              "known for amd64 only");
   }
-  std::ranges::stable_sort(roots.variables, {}, &PackageVariable::address);
+  sort_by_address(roots.variables);
   drop_impossible(roots, {binary.module_data().text, types.range()});
   return roots;
 }
