@@ -6,8 +6,7 @@
 
 #include <algorithm>
 #include <ctime>
-#include <functional>
-#include <memory>
+#include <span>
 #include <unordered_map>
 #include <utility>
 
@@ -254,6 +253,9 @@ Result<LearnedWrites> Learning::run(const StopSignals &signals,
 LearnedWrites Learning::result(End end) {
   LearnedWrites learned;
   map_write_counts counts = learner_.counts();
+  // Whatever ended it: addresses of an image that is gone mean something else by now.
+  if (end != End::target_ended && look_at_image() == End::another_image)
+    end = End::another_image;
   switch (end) {
   case End::none:
   case End::time_over:
