@@ -23,7 +23,7 @@ import (
 const (
 	ringLength = 1 << 21
 	churners   = 2
-	hotEach    = 64
+	hotEach    = 2000 // so that some of them live as long as a pass takes
 )
 
 type ring_ struct {
@@ -117,10 +117,11 @@ func replace(r *ring_, mine, i, n int) {
 	}
 }
 
-// change writes to the maps, and never empties one: it would get another seed.
+// change writes to some maps, and never empties one: it would get another seed.
 func change(mine, round int) {
-	for i, m := range hotInts[mine] {
-		key := (round + i) % 200
+	for j := 0; j < 16; j++ {
+		i, key := (round*31+j*97)%hotEach, (round+j)%200
+		m := hotInts[mine][i]
 		m[key] = round
 		hotBoxes[mine][i].inside[key] = uint(round)
 		hotNamed[mine][i][key] = count_(round)

