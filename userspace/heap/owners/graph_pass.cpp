@@ -2,14 +2,17 @@
 #include "heap/owners/graph_pass.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "heap/runtime_data.h"
+#include "heap/sites/special_lists.h"
 
 namespace mapscope {
 namespace {
 
 constexpr std::uint64_t kMemoryBytesMin = 64 << 20;
+constexpr std::uint64_t kSpecialsMax = 4 << 20;
 
 } // namespace
 
@@ -50,7 +53,10 @@ Result<> GraphPass::walk(std::span<const std::uint64_t> maps, const OwnerLimits 
   return follow_all();
 }
 
-Result<> GraphPass::look_again_at_roots() { return follow_all(); }
+Result<> GraphPass::follow_to_the_end() {
+  TRY(follow_all()); // what was moved to roots while the heap was read
+  return walk_->follow_rest();
+}
 
 Result<> GraphPass::follow_all() {
   RootLists lists;
@@ -61,6 +67,8 @@ Result<> GraphPass::follow_all() {
   // What moved from the heap to a stack meanwhile is found there.
   TRY(read_stacks(lists));
   TRY(walk_->follow(lists.frames));
+  TRY(walk_->follow(lists.wrappers));
+  TRY(read_finalizers(lists));
   TRY(walk_->follow(lists.runtime));
   left_out_ = std::move(lists.left_out);
   return {};
@@ -79,6 +87,34 @@ Result<> GraphPass::read_stacks(RootLists &lists) {
   }
   stacks_ = *std::move(stacks);
   return roots_.read_frames(*stacks_, context_.symbolizer, lists);
+}
+
+// What is to run once an object is gone, and what is to be there then. Go source:
+// runtime/mgcmark.go, markrootSpans.
+Result<> GraphPass::read_finalizers(RootLists &lists) {
+  auto specials = SpecialLists::open(space_, *context_.facts, spans_);
+  if (!specials) {
+    lists.left_out.push_back(specials.error().message());
+    return {};
+  }
+  (void)TRY(specials->read_all(kSpecialsMax));
+  const std::uint32_t pattern =
+      patterns_.root({OwnerClass::runtime, "runtime finalizers", StepEvidence::collector}, 0);
+  auto add = [&](std::uint64_t word, std::uint64_t value) {
+    if (spans_.find_span(value))
+      lists.runtime.push_back(
+          {.address = word, .pattern = pattern, .value = value, .has_value = true});
+  };
+  for (const SpecialLists::Finalizer &finalizer : specials->finalizers()) {
+    std::array<std::uint64_t, 3> words{};
+    MemoryRead read{{finalizer.functions}, std::as_writable_bytes(std::span{words})};
+    TRY(space_.read({&read, 1}));
+    for (std::size_t i = 0; read.is_read && i < words.size(); ++i)
+      add(finalizer.functions + 8 * i, words[i]);
+    if (finalizer.keeps_contents)
+      add(finalizer.functions, finalizer.object);
+  }
+  return {};
 }
 
 std::string GraphPass::incomplete_because() const {

@@ -28,8 +28,9 @@ public:
   Result<> walk(std::span<const std::uint64_t> maps, const OwnerLimits &limits);
   // More of it, from values that have become known since.
   Result<> follow(std::span<const GraphRoot> roots) { return walk_->follow(roots); }
-  // Roots once more: what was moved into them while the heap was read.
-  Result<> look_again_at_roots();
+  // All that the collector would find, and that says nothing of owners. For after all else: what is
+  // not reached then is garbage.
+  Result<> follow_to_the_end();
 
   const GraphWalk &graph() const { return *walk_; }
   const HeapLayout &layout() const { return layout_; }
@@ -56,6 +57,7 @@ private:
 
   Result<> follow_all();
   Result<> read_stacks(RootLists &lists);
+  Result<> read_finalizers(RootLists &lists);
   std::uint64_t heap_bytes() const;
 
   AddressSpace &space_;

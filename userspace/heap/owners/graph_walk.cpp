@@ -53,7 +53,7 @@ bool GraphWalk::State::is_spent() {
     reason = fmt::format("{} objects were looked at", limits_.objects_max);
   else if (counts.words_followed >= limits_.words_max)
     reason = fmt::format("{} words were followed", limits_.words_max);
-  else if (next_.size() * sizeof(WalkItem) >= limits_.memory_bytes_max)
+  else if ((next_.size() + waiting_count_) * sizeof(WalkItem) >= limits_.memory_bytes_max / 4)
     reason = "more objects were to be looked at than the walk may keep in mind";
   if (reason.empty())
     return false;
@@ -88,22 +88,51 @@ Result<> GraphWalk::State::add_root(const GraphRoot &root) {
 }
 
 Result<> GraphWalk::State::run() {
-  while (!next_.empty() && !is_stopped_) {
-    current_.swap(next_);
-    next_.clear();
+  while (!is_stopped_ && TRY(begin_round())) {
     // Of several items for one object, the one that says most of it comes first.
     std::ranges::sort(current_, {}, [this](const WalkItem &item) {
-      return std::tuple{item.address,
-                        item.plan == TypePlans::kUntyped || plans_[item.plan].is_shape,
-                        item.step.parent, item.plan, item.step.word};
+      const bool is_weak = item.plan == TypePlans::kUntyped || plans_[item.plan].is_shape;
+      return std::tuple{item.address, is_weak, item.step.parent, item.plan, item.step.word};
     });
-    for (std::size_t done = 0; done < current_.size() && !is_spent(); done += kBatchItems)
-      TRY(process(
-          std::span{current_}.subspan(done, std::min(kBatchItems, current_.size() - done))));
+    for (std::size_t done = 0; done < current_.size() && !is_spent(); done += kBatchItems) {
+      const auto left = std::span{current_}.subspan(done);
+      TRY(process(left.first(std::min(kBatchItems, left.size()))));
+      if (is_crowded() && left.size() > kBatchItems) {
+        waiting_.emplace_back(left.begin() + kBatchItems, left.end());
+        waiting_count_ += waiting_.back().size();
+        break;
+      }
+    }
   }
   next_.clear();
+  waiting_.clear();
+  pieces_.clear();
+  waiting_count_ = 0;
   (void)is_spent(); // takes the time
   return {};
+}
+
+// Whether there is more to do: what came last, what had to wait for it, and what is left of objects
+// that lead to many. Breadth first is for short paths; where that would take too much memory, some
+// go first.
+Result<bool> GraphWalk::State::begin_round() {
+  current_.clear();
+  while (next_.empty() && !pieces_.empty() && waiting_.empty() && !is_spent()) {
+    const Pieces rest = pieces_.back();
+    pieces_.pop_back();
+    TRY(read_pieces(rest.values, rest.size_bytes, rest.first_byte));
+  }
+  if (next_.empty() && !waiting_.empty()) {
+    next_ = std::move(waiting_.back());
+    waiting_.pop_back();
+    waiting_count_ -= next_.size();
+  }
+  current_.swap(next_);
+  return !current_.empty();
+}
+
+bool GraphWalk::State::is_crowded() const {
+  return next_.size() * sizeof(WalkItem) > limits_.memory_bytes_max / 16;
 }
 
 void GraphWalk::State::add_target(const WalkItem &item) {
@@ -191,6 +220,8 @@ GraphWalk::GraphWalk(AddressSpace &space, const HeapLayout &layout, const SpanTa
 GraphWalk::~GraphWalk() = default;
 
 Result<> GraphWalk::follow(std::span<const GraphRoot> roots) { return state_->follow(roots); }
+
+Result<> GraphWalk::follow_rest() { return state_->follow_rest(); }
 
 std::span<const MapWitness> GraphWalk::witnesses() const { return state_->witnesses; }
 

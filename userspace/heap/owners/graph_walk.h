@@ -69,6 +69,10 @@ public:
   // roots are read here. When a budget is spent, does nothing more and counts().stopped_by says so.
   // Errors: as AddressSpace::read.
   Result<> follow(std::span<const GraphRoot> roots);
+  // All that the collector would follow besides, in objects that were reached: it keeps an object
+  // whole for a pointer to any part of it, and whatever the type of that pointer. For after all
+  // roots, so that what is not reached then is garbage.
+  Result<> follow_rest();
 
   // Of each of `maps`: the first typed word that led to it, or else the first untyped one.
   std::span<const MapWitness> witnesses() const;

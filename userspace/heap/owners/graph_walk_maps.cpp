@@ -62,8 +62,8 @@ Result<> GraphWalk::State::follow_map(std::uint32_t header_plan, std::uint64_t w
   }
   const auto map = slots.map_at(slot, word);
   if (!map) {
-    ++counts.words_followed;
     ++counts.words_refused;
+    push(word, TypePlans::kUntyped, 1, step); // a map that the census has not seen
     return {};
   }
   std::uint32_t pattern = OwnerPatterns::kNone;
@@ -92,7 +92,7 @@ Result<> GraphWalk::State::take_map_part(const Target &target, std::span<const s
                                                                  : std::uint64_t{item.count} * 8;
   if (item.address != target.object.data() || wanted > data_bytes ||
       heap_bytes(wanted, true, layout_.has_malloc_headers()) != target.object.size_bytes) {
-    ++counts.words_refused;
+    refuse(target);
     return {};
   }
   const std::uint32_t pattern = pattern_of(item.step, plan.type);

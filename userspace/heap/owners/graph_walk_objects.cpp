@@ -168,7 +168,7 @@ Result<> GraphWalk::State::take_typed(const Target &target, std::optional<std::u
   bool is_whole = false;
   if (fits(target.item, target.object, bits, count, is_whole))
     return follow_typed(target, count, is_whole, bytes);
-  ++counts.words_refused;
+  refuse(target);
   return {};
 }
 
@@ -182,8 +182,10 @@ Result<> GraphWalk::State::follow_typed(const Target &target, std::uint64_t coun
     mark(target.slot, plan.is_shape ? SlotState::weak : SlotState::whole, pattern, item.step);
   else if (!claim_region(item.address, item.plan, count))
     return {};
-  else if (slots.state(target.slot) != SlotState::partial)
+  else if (slots.state(target.slot) != SlotState::partial) {
+    leave_rest({target.object.start, item.step.word, pattern});
     mark(target.slot, plan.is_shape ? SlotState::weak : SlotState::partial, pattern, item.step);
+  }
   ++counts.objects_typed;
   const std::uint64_t size = count * plan.size_bytes;
   counts.bytes_scanned += size;
@@ -207,7 +209,7 @@ Result<> GraphWalk::State::take_long(const Target &target, std::span<const std::
     if (fits(item, target.object, std::nullopt, count, is_whole) &&
         agrees(item, target.object, count, *words, is_whole))
       return follow_typed(target, count, is_whole, bytes);
-    ++counts.words_refused;
+    refuse(target);
     return {};
   }
   if (slots.state(target.slot) != SlotState::unseen)
@@ -373,12 +375,17 @@ Result<> GraphWalk::State::take_large(const Target &target) {
 }
 
 // What is too large to be read at once.
-Result<> GraphWalk::State::read_pieces(const Values &values, std::uint64_t size_bytes) {
+Result<> GraphWalk::State::read_pieces(const Values &values, std::uint64_t size_bytes,
+                                       std::uint64_t first_byte) {
   constexpr std::uint64_t kPieceBytes = 1 << 16;
   constexpr std::uint64_t kWidestBytes = 24; // of a word and what belongs to it: a slice
   const bool is_map_part = plans_[values.plan].role != PlanRole::value;
   std::vector<std::byte> buffer;
-  for (std::uint64_t done = 0; done < size_bytes && !is_spent(); done += kPieceBytes) {
+  for (std::uint64_t done = first_byte; done < size_bytes && !is_spent(); done += kPieceBytes) {
+    if (done != first_byte && is_crowded()) {
+      pieces_.push_back({values, size_bytes, done});
+      break;
+    }
     const std::uint64_t size =
         std::min(kPieceBytes + (is_map_part ? 0 : kWidestBytes), size_bytes - done);
     buffer.resize(size);

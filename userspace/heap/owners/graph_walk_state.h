@@ -39,6 +39,7 @@ struct GraphWalk::State {
         std::span<const std::uint64_t> maps, const WalkLimits &limits);
 
   Result<> follow(std::span<const GraphRoot> roots);
+  Result<> follow_rest();
 
   std::vector<MapWitness> witnesses;
   std::vector<std::pair<std::uint32_t, std::uint64_t>> other_types;
@@ -65,6 +66,8 @@ private:
   // graph_walk.cpp: rounds.
   Result<> add_root(const GraphRoot &root);
   Result<> run();
+  Result<bool> begin_round();
+  bool is_crowded() const; // what comes next should go first
   Result<> process(std::span<const WalkItem> items);
   void add_target(const WalkItem &item);
   void add_data_target(const WalkItem &item);
@@ -90,13 +93,26 @@ private:
   Result<Step> through_closure(const Step &step, std::uint64_t entry);
   Result<> follow_bits(std::uint64_t address, std::uint32_t pattern, std::uint64_t bits,
                        std::span<const std::byte> bytes);
-  Result<> read_pieces(const Values &values, std::uint64_t size_bytes);
+  // From `first_byte` of them on.
+  Result<> read_pieces(const Values &values, std::uint64_t size_bytes,
+                       std::uint64_t first_byte = 0);
   bool fits(const WalkItem &item, const HeapObject &object, std::optional<std::uint64_t> bits,
             std::uint64_t &count, bool &is_whole) const;
   bool claim_region(std::uint64_t address, std::uint32_t plan, std::uint64_t count);
   Result<std::uint64_t> large_type(std::uint32_t span);
   std::uint32_t pattern_of(const Step &step, std::uint64_t target_type);
   void mark(const SlotRef &slot, SlotState state, std::uint32_t pattern, const Step &step);
+
+  // graph_walk_rest.cpp: what types have left out of objects.
+  struct Rest {
+    std::uint64_t start = 0; // of the object
+    std::uint64_t word = 0;  // that led to it
+    std::uint32_t pattern = 0;
+  };
+  void leave_rest(const Rest &rest);
+  // The word said what the object is not; but it keeps the object.
+  void refuse(const Target &target);
+  Result<> take_rest(std::span<const Rest> rest);
 
   // graph_walk_words.cpp: where words lead.
   // Words of `values` from `first_byte` of them on, which `bytes` begins with. `size_bytes`: of
@@ -137,6 +153,14 @@ private:
   WalkLimits limits_;
 
   std::vector<WalkItem> current_, next_;
+  std::vector<std::vector<WalkItem>> waiting_; // what was left of rounds
+  std::uint64_t waiting_count_ = 0;            // of items in them
+  struct Pieces {                              // what was left of large objects
+    Values values;
+    std::uint64_t size_bytes = 0, first_byte = 0;
+  };
+  std::vector<Pieces> pieces_;
+  std::vector<Rest> rest_;
   // Of the batch that is being read.
   std::vector<Target> targets_, large_;
   std::vector<HeapObject> objects_;

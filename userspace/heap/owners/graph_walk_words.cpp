@@ -91,6 +91,8 @@ Result<> GraphWalk::State::follow_word(WordAction &action, std::uint64_t word, c
     push(word, TRY(plans_.number_of(0, PlanRole::closure)), 1, step);
     return {};
   case WordKind::unsafe_pointer:
+    return follow_untyped(word, 0, step);
+  case WordKind::opaque:
     push(word, TypePlans::kUntyped, 1, step);
     return {};
   case WordKind::next_bucket: {

@@ -62,6 +62,7 @@ void OwnerPatterns::grow() {
 
 std::uint32_t OwnerPatterns::root(const OwnerRoot &root, std::uint64_t type) {
   std::string key = root.name;
+  key += root.part;
   key += static_cast<char>(root.root_class);
   key += root.is_slice ? 's' : 'v';
   const auto [place, is_new] =

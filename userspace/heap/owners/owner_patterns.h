@@ -17,6 +17,7 @@ struct OwnerRoot {
   OwnerClass root_class = OwnerClass::none;
   std::string name;
   StepEvidence evidence = StepEvidence::symbol;
+  std::string part = {}; // of the variable, where that is not followed as one: ".config.stores"
   bool is_slice = false; // a variable whose own type is not known, but that of its elements
 };
 

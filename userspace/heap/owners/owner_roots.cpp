@@ -24,8 +24,26 @@ bool is_runtime_function(std::string_view name) {
          name.starts_with("internal/");
 }
 
+// "main.config.stores" is the part ".stores" of "main.config".
+void split_part(OwnerRoot &root) {
+  const std::size_t slash = root.name.rfind('/');
+  const std::size_t dot = root.name.find('.', slash == std::string::npos ? 0 : slash);
+  const std::size_t end = dot == std::string::npos ? dot : root.name.find_first_of(".[", dot + 1);
+  if (end == std::string::npos || end == dot + 1)
+    return;
+  root.part = root.name.substr(end);
+  root.name.resize(end);
+}
+
 bool has_type(const PackageVariable &variable) {
   return variable.type.value != 0 || variable.pointee.value != 0;
+}
+
+// What the compiler makes of a go statement with arguments: cmd/compile/internal/walk, since 1.17.
+bool is_wrapper(std::string_view function) {
+  const std::size_t dot = function.rfind('.');
+  return dot != std::string_view::npos && (function.substr(dot).starts_with(".gowrap") ||
+                                           function.substr(dot).starts_with(".deferwrap"));
 }
 
 } // namespace
@@ -80,7 +98,8 @@ void RootReader::add_typed(const PackageVariable &variable, RootLists &lists) {
   if (variable.name.empty()) {
     named = name_of(variable.address);
     named.root.evidence = StepEvidence::code;
-  }
+  } else if (variable.evidence == RootEvidence::dwarf)
+    split_part(named.root);
   if (named.is_runtime)
     named.root.root_class = OwnerClass::runtime;
   GraphRoot root{.address = bias_.to_process(variable.address).value, .count = variable.count};
@@ -239,7 +258,10 @@ Result<> RootReader::read_frames(const StackRoots &stacks, Symbolizer *symbolize
     if (word.frame >= frame_patterns_.size())
       continue;
     const std::uint32_t pattern = frame_patterns_[word.frame];
-    (patterns_.root_class(pattern) == OwnerClass::runtime ? lists.runtime : lists.frames)
+    const OwnerRoot &root = patterns_.root_of(pattern);
+    (root.root_class == OwnerClass::runtime ? lists.runtime
+     : is_wrapper(root.name)                ? lists.wrappers
+                                            : lists.frames)
         .push_back(
             {.address = word.address, .pattern = pattern, .value = word.value, .has_value = true});
   }
@@ -259,6 +281,10 @@ void RootReader::name_frames(const StackRoots &stacks, std::span<const std::stri
     if (!is_runtime && !functions[i].empty())
       caller = functions[i];
     OwnerRoot root{OwnerClass::goroutine, std::string{caller}, StepEvidence::stack};
+    // What it calls keeps its arguments there: cmd/compile/abi-internal.md, spill space.
+    if (is_wrapper(caller) && i > 0 && stacks.frames[i - 1].goroutine == goroutine &&
+        !functions[i - 1].empty() && !is_runtime_function(functions[i - 1]))
+      root.name = functions[i - 1];
     if (caller.empty())
       root = functions[i].empty()
                  ? OwnerRoot{OwnerClass::goroutine, "a goroutine", StepEvidence::stack}

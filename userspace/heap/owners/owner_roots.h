@@ -25,6 +25,7 @@ struct RootLists {
   std::vector<GraphRoot> code_variables; // whose type the code tells
   std::vector<GraphRoot> words;          // that the collector follows
   std::vector<GraphRoot> frames;         // of goroutines
+  std::vector<GraphRoot> wrappers;       // frames that do nothing but call such a function
   std::vector<GraphRoot> runtime;        // of all these, what the runtime keeps for itself
   std::vector<std::string> left_out;     // sentences: roots that could not be read
 };

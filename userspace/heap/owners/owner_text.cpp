@@ -19,7 +19,7 @@ public:
   explicit PathWriter(const GoTypes &types) : types_(types) {}
 
   void begin(const OwnerRoot &root) {
-    const std::string name = printable(root.name);
+    const std::string name = printable(root.name + root.part);
     text = with_short_packages(name);
     package_ = package_of(text);
     is_at_root_ = true;

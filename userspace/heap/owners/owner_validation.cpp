@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <unordered_set>
 
 #include "flow/map_sample.h"
 #include "go/type_descriptor.h"
@@ -67,6 +68,27 @@ Result<> check_claims(AddressSpace &space, const HeapLayout &layout, std::span<M
             bytes.size() == seed_bytes &&
             claims[number].seed ==
                 (is_swiss ? load<std::uint64_t>(bytes, 0) : load<std::uint32_t>(bytes, 0));
+      });
+}
+
+Result<> check_copies(AddressSpace &space, const HeapLayout &layout,
+                      std::span<const HeaderCopy> copies, std::span<MapClaim> claims) {
+  if (copies.empty())
+    return {};
+  std::unordered_set<std::uint64_t> contents;
+  for (const HeaderCopy &copy : copies)
+    contents.insert(copy.contents.value);
+  const std::uint32_t at =
+      layout.maps == MapImplementation::swiss ? layout.swiss.dir_ptr : layout.classic.buckets;
+  std::vector<std::uint32_t> order(claims.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::ranges::sort(order, {}, [&](std::uint32_t number) { return claims[number].address; });
+  return read_words(
+      space, order, sizeof(std::uint64_t),
+      [&](std::uint32_t number) { return claims[number].address + at; },
+      [&](std::uint32_t number, std::span<const std::byte> bytes) {
+        claims[number].has_copy = bytes.size() == sizeof(std::uint64_t) &&
+                                  contents.contains(load<std::uint64_t>(bytes, 0));
       });
 }
 

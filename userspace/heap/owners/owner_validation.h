@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "flow/address_space.h"
+#include "heap/census.h"
 #include "heap/heap_layout.h"
 #include "heap/owners/graph_walk.h"
 #include "heap/type_index.h"
@@ -23,12 +24,18 @@ struct MapClaim {
   std::uint64_t word = 0;              // that leads to it; 0: none
   bool is_same_map = false;            // it has its seed
   bool does_word_hold = false;         // and the word its address
+  bool has_copy = false;               // another header points to what it holds
 };
 
 // The words alone. Errors of both: as AddressSpace::read.
 Result<> check_words(AddressSpace &space, std::span<MapClaim> claims);
 // Reads words first, and headers then, each kind in the order of addresses.
 Result<> check_claims(AddressSpace &space, const HeapLayout &layout, std::span<MapClaim> claims);
+
+// Which of these are copied, or copies: nothing but a word that has the type of a map tells.
+// Errors: as AddressSpace::read.
+Result<> check_copies(AddressSpace &space, const HeapLayout &layout,
+                      std::span<const HeaderCopy> copies, std::span<MapClaim> claims);
 
 // The type that words say which lead to one map.
 struct SaidType {

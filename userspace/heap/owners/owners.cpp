@@ -15,9 +15,16 @@ namespace {
 // One map of the census, and what the walk says of it.
 struct FoundMap {
   MapClaim claim;
-  std::uint32_t row = 0; // in the census
+  std::uint32_t row = 0;    // in the census
+  bool is_disputed = false; // what words say of its type, its contents or other words contradict
   MapEvidence evidence = MapEvidence::plausible;
   OwnedMap owned;
+};
+
+// What words say of maps: as GraphWalk has it.
+struct Heard {
+  std::vector<MapWitness> witnesses;
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> other_types;
 };
 
 class OwnerFinder {
@@ -33,10 +40,12 @@ private:
   void list_maps();
   Result<> walk(std::span<FoundMap> maps);
   Result<> follow_contents(std::span<FoundMap> maps);
-  Result<> validate(std::span<FoundMap> maps);
+  Result<> validate(std::span<FoundMap> maps, const Heard &heard);
+  void settle_disputes(std::span<FoundMap> maps);
   void judge(FoundMap &map, std::span<const std::pair<std::uint32_t, std::uint64_t>> others,
              std::uint64_t type);
   Result<> confirm_unreached();
+  bool is_unreached(const FoundMap &map) const;
   void tell_unreached(std::span<FoundMap *const> maps);
   void add_stack_maps();
   void add_counts();
@@ -85,7 +94,11 @@ Result<> OwnerFinder::walk(std::span<FoundMap> maps) {
     addresses.push_back(map.claim.address);
   TRY(pass_->walk(addresses, limits_left()));
   TRY(follow_contents(maps));
-  TRY(validate(maps));
+  const auto witnesses = pass_->graph().witnesses();
+  const auto others = pass_->graph().other_types();
+  const Heard heard{{witnesses.begin(), witnesses.end()}, {others.begin(), others.end()}};
+  TRY(pass_->follow_to_the_end());
+  TRY(validate(maps, heard));
   add_counts();
   return {};
 }
@@ -117,18 +130,18 @@ Result<> OwnerFinder::follow_contents(std::span<FoundMap> maps) {
   return {};
 }
 
-Result<> OwnerFinder::validate(std::span<FoundMap> maps) {
-  const auto witnesses = pass_->graph().witnesses();
+Result<> OwnerFinder::validate(std::span<FoundMap> maps, const Heard &heard) {
+  const auto &witnesses = heard.witnesses;
   for (std::size_t i = 0; i < maps.size(); ++i)
     maps[i].claim.word = witnesses[i].word;
   std::vector<MapClaim> claims;
   claims.reserve(maps.size());
   for (const FoundMap &map : maps)
     claims.push_back(map.claim);
+  TRY(check_copies(space_, pass_->layout(), census_.copies, claims));
   TRY(check_claims(space_, pass_->layout(), claims));
 
-  std::vector<std::pair<std::uint32_t, std::uint64_t>> others(pass_->graph().other_types().begin(),
-                                                              pass_->graph().other_types().end());
+  auto others = heard.other_types;
   std::ranges::sort(others);
   auto other = others.begin();
   for (std::uint32_t i = 0; i < maps.size(); ++i) {
@@ -139,7 +152,22 @@ Result<> OwnerFinder::validate(std::span<FoundMap> maps) {
     maps[i].owned.pattern = witnesses[i].pattern;
     judge(maps[i], {first, other}, witnesses[i].type);
   }
+  settle_disputes(maps);
   return {};
+}
+
+// Who says of an object what it is not holds it all the same. But where things changed, the word
+// may be part of another object by now.
+void OwnerFinder::settle_disputes(std::span<FoundMap> maps) {
+  if (counts_.maps_changed == 0)
+    return;
+  for (FoundMap &map : maps)
+    if (map.is_disputed) {
+      map.owned.word = 0;
+      map.owned.pattern = OwnerPatterns::kNone;
+      map.owned.reach = Reach::unknown;
+      ++counts_.maps_changed;
+    }
 }
 
 // What is not said here stays unknown: a map that became another one, or that moved.
@@ -153,18 +181,18 @@ void OwnerFinder::judge(FoundMap &map,
     ++counts_.maps_changed;
     return;
   }
-  // Nothing but a word that has the type of a map proves that a header without contents is one.
-  if (claim.word == 0 || (type == 0 && map.evidence == MapEvidence::plausible))
+  // Nothing but a word that has the type of a map proves that a header without contents is one, and
+  // tells a header from its copy.
+  if (claim.word == 0 || (type == 0 && (map.evidence == MapEvidence::plausible || claim.has_copy)))
     return;
   const std::uint32_t set = census_.maps.brief(map.row).types;
   const SaidType said = said_type(types_, set, type, others);
-  if (said.outcome == SaidType::Outcome::disagreement) {
-    ++counts_.maps_changed;
-    return;
-  }
   owned.word = claim.word;
   owned.pattern = pattern;
   owned.reach = Reach::reachable;
+  map.is_disputed = said.outcome == SaidType::Outcome::disagreement;
+  if (map.is_disputed)
+    return;
   if (type != 0)
     census_.maps.add_reference(
         map.row, said.outcome == SaidType::Outcome::exact ? types_.only(set, said.type) : set);
@@ -177,7 +205,7 @@ void OwnerFinder::judge(FoundMap &map,
 Result<> OwnerFinder::confirm_unreached() {
   std::vector<FoundMap *> unreached;
   for (FoundMap &map : maps_)
-    if (map.claim.is_same_map && map.claim.word == 0)
+    if (is_unreached(map))
       unreached.push_back(&map);
   if (unreached.empty() || !pass_->is_complete())
     return {};
@@ -194,12 +222,16 @@ Result<> OwnerFinder::confirm_unreached() {
   TRY(walk(again));
   for (std::size_t i = 0; i < again.size(); ++i)
     *unreached[i] = again[i];
-  std::erase_if(unreached, [](const FoundMap *map) {
-    return !map->claim.is_same_map || map->claim.word != 0;
-  });
+  std::erase_if(unreached, [&](const FoundMap *map) { return !is_unreached(*map); });
   if (pass_->is_complete())
     tell_unreached(unreached);
   return {};
+}
+
+// What a word leads to that is none of a map's is no map, but it is not garbage either.
+bool OwnerFinder::is_unreached(const FoundMap &map) const {
+  return map.claim.is_same_map && map.claim.word == 0 &&
+         pass_->graph().pattern_of(map.claim.address) == OwnerPatterns::kNone;
 }
 
 void OwnerFinder::tell_unreached(std::span<FoundMap *const> maps) {
@@ -279,11 +311,6 @@ Result<Owners> find_owners(AddressSpace &space, const OwnerContext &context, Typ
   census.types = type_check.index().types();
   census.type_sets = type_check.index().sets().all();
   return *std::move(owners);
-}
-
-Result<std::vector<OwnerStep>> explain_owner(AddressSpace &, const OwnerContext &, TypeCheck &,
-                                             const Owners &, ProcessAddress) {
-  return std::vector<OwnerStep>{};
 }
 
 } // namespace mapscope

@@ -148,17 +148,18 @@ void TypePlans::add_action(TypePlan &plan, const TypeLeaf &leaf) {
     return;
   const bool is_to_element =
       leaf.kind == GoKind::pointer || leaf.kind == GoKind::slice || leaf.kind == GoKind::channel;
+  WordKind kind = kind_of(leaf);
   if (is_to_element) {
-    // What has no pointers is an end.
+    // What has no pointers is an end, but the collector keeps all of the object.
     const auto element = types_.types().memory().header(leaf.element);
     if (element && element->pointer_bytes == 0)
-      return;
+      kind = WordKind::opaque;
   }
   plan.actions.push_back({.offset = static_cast<std::uint32_t>(leaf.offset),
                           .pattern_offset = static_cast<std::uint32_t>(
                               canonical_offset(types_.types(), plan.type, leaf.offset)),
-                          .kind = kind_of(leaf),
-                          .type = leaf.element});
+                          .kind = kind,
+                          .type = kind == WordKind::opaque ? 0 : leaf.element});
 }
 
 // Closures of generic code have their dictionary last: *[N]uintptr. Go source:

@@ -23,6 +23,7 @@ enum class WordKind : std::uint8_t {
   channel,
   function,
   unsafe_pointer,
+  opaque,      // to what has no pointers by its type; the object that it lies in may have some
   next_bucket, // of a classic bucket with pointers: its last word
 };
 

@@ -40,6 +40,8 @@ Result<SpecialLists::Layout> SpecialLists::layout_of(const BinaryFacts &facts) {
     return fail(Errc::unsupported, "{}: how sampled objects are recorded is not known", facts.path);
   // runtime/mheap.go, _KindSpecialProfile: a constant, which no table of offsets has.
   layout.profile_kind = facts.version.minor <= 22 ? 2 : facts.version.minor <= 24 ? 3 : 4;
+  layout.finalizer_kind = layout.profile_kind == 4 ? 2 : 1;
+  layout.cleanup_kind = facts.version.minor <= 23 ? 0 : layout.profile_kind == 4 ? 7 : 6;
   return layout;
 }
 
@@ -69,17 +71,22 @@ SpecialLists::read_heads(std::span<const std::uint32_t> spans) {
 
 std::optional<SpecialLists::Place> SpecialLists::step(const Place &place,
                                                       std::span<const std::byte> bytes,
-                                                      std::vector<Sample> &samples) const {
+                                                      std::vector<Sample> &samples) {
   const std::uint64_t offset = layout_.is_offset_wide ? load<std::uint64_t>(bytes, layout_.offset)
                                                       : load<std::uint16_t>(bytes, layout_.offset);
   // In the order of offsets; one that is freed and used again is in some other span's list.
   if (offset < place.offset || offset >= spans_.size_bytes(place.span))
     return std::nullopt;
   const auto bucket = load<std::uint64_t>(bytes, layout_.bucket);
-  if (load<std::uint8_t>(bytes, layout_.kind) == layout_.profile_kind && is_pointer(bucket)) {
-    const std::uint64_t size = spans_.elem_bytes(place.span), slot = offset / size;
-    if (slot < spans_.elem_count(place.span))
-      samples.push_back({place.span, spans_.start(place.span) + slot * size, bucket});
+  const auto kind = load<std::uint8_t>(bytes, layout_.kind);
+  const std::uint64_t size = spans_.elem_bytes(place.span), slot = offset / size;
+  if (slot < spans_.elem_count(place.span)) {
+    const std::uint64_t object = spans_.start(place.span) + slot * size;
+    if (kind == layout_.profile_kind && is_pointer(bucket))
+      samples.push_back({place.span, object, bucket});
+    else if (kind == layout_.finalizer_kind || (kind == layout_.cleanup_kind && kind != 0))
+      finalizers_.push_back(
+          {object, place.special + layout_.bucket, kind == layout_.finalizer_kind});
   }
   const auto next = load<std::uint64_t>(bytes, layout_.next);
   return is_pointer(next) ? std::optional{Place{next, place.span, offset}} : std::nullopt;

@@ -25,6 +25,13 @@ public:
     friend auto operator<=>(const Sample &, const Sample &) = default;
   };
 
+  // A function that runs when an object is gone, and what that keeps alive.
+  struct Finalizer {
+    std::uint64_t object = 0;    // start of its slot
+    std::uint64_t functions = 0; // address of three words, some of which may point to the heap
+    bool keeps_contents = false; // of the object: a cleanup does not
+  };
+
   // `spans` outlives this. Errors: unsupported (layout not known).
   static Result<SpecialLists> open(AddressSpace &space, const BinaryFacts &facts,
                                    const SpanTable &spans);
@@ -32,6 +39,8 @@ public:
   // Of all spans, or of these, at most so many. Errors: as AddressSpace::read.
   Result<std::vector<Sample>> read_all(std::uint64_t samples_max);
   Result<std::vector<Sample>> read(std::span<const std::uint32_t> spans, std::uint64_t samples_max);
+  // That these came across.
+  const std::vector<Finalizer> &finalizers() const { return finalizers_; }
 
 private:
   struct Layout {
@@ -39,7 +48,7 @@ private:
     std::uint32_t size = 0;     // of a specialprofile
     std::uint32_t next = 0, offset = 0, kind = 0, bucket = 0;
     bool is_offset_wide = false; // a word, else two bytes
-    std::uint8_t profile_kind = 0;
+    std::uint8_t profile_kind = 0, finalizer_kind = 0, cleanup_kind = 0;
   };
   // Where a list goes on.
   struct Place {
@@ -55,11 +64,12 @@ private:
   Result<std::vector<Place>> read_heads(std::span<const std::uint32_t> spans);
   // The place behind; nothing at the end.
   std::optional<Place> step(const Place &place, std::span<const std::byte> bytes,
-                            std::vector<Sample> &samples) const;
+                            std::vector<Sample> &samples);
 
   AddressSpace &space_;
   Layout layout_;
   const SpanTable &spans_;
+  std::vector<Finalizer> finalizers_;
 };
 
 } // namespace mapscope
