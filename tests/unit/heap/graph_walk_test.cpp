@@ -56,6 +56,27 @@ TEST_P(GraphWalkTest, ReachesEveryMapOfASliceOfInterfaces) {
   EXPECT_EQ(walked.walk->counts().stopped_by, "");
 }
 
+// A list of many objects does not have to be kept in mind whole.
+TEST_P(GraphWalkTest, ReachesTheSameMapsWithLittleMemory) {
+  const std::string path = workload("census");
+  if (path.empty())
+    GTEST_SKIP() << "tools/build-workloads --go " << GetParam() << " has not been run";
+  CensusProgram program(path, {"-n", "20000", "-silent"});
+  ASSERT_TRUE(program.is_ready());
+  Walked walked(program, path);
+  ASSERT_EQ(walked.problem, "");
+  auto reached = [&walked](std::uint64_t memory_bytes_max) {
+    auto followed = walked.follow({.memory_bytes_max = memory_bytes_max});
+    EXPECT_TRUE(followed) << followed.error().message();
+    EXPECT_EQ(walked.walk->counts().stopped_by, "");
+    return std::ranges::count_if(walked.walk->witnesses(),
+                                 [](const MapWitness &witness) { return witness.type != 0; });
+  };
+  const auto all = reached(256 << 20);
+  EXPECT_GT(all, 18'000);
+  EXPECT_EQ(reached(4 << 20), all);
+}
+
 // What a budget ends says so, and what was found until then stands.
 TEST_P(GraphWalkTest, StopsWithASentenceWhenABudgetIsSpent) {
   const std::string path = workload("census");
