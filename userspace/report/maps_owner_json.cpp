@@ -1,8 +1,6 @@
 // Key by key as docs/json.md has it.
 #include "report/maps_owner_json.h"
 
-#include <algorithm>
-
 #include "report/maps_owner_words.h"
 #include "report/maps_words.h"
 
@@ -46,14 +44,9 @@ void append_shares(const std::vector<SiteShare> &shares, JsonWriter &json) {
 
 // Of several sites of maps alike, none is said of this one.
 void append_site(const MapSite &site, JsonWriter &json) {
-  json.key("site");
-  const bool is_one = std::ranges::all_of(site.shares, [&](const SiteShare &share) {
-    return share.frame == site.shares.front().frame;
-  });
-  if (site.shares.empty() || (site.is_of_pattern && !is_one))
-    json.null();
-  else
-    or_null(full_site_text(site.shares.front().frame), json);
+  const SiteShare *share = main_site(site);
+  or_null(share == nullptr ? std::string{} : full_site_text(share->frame), json.key("site"));
+  or_null(share == nullptr ? "" : name_of(share->kind), json.key("site_kind"));
   json.key("site_samples").number(site.samples());
   or_null(site.shares.empty() ? "" : site.is_of_pattern ? "pattern" : "map", json.key("site_of"));
   append_shares(site.shares, json.key("sites"));

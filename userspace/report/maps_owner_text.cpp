@@ -53,7 +53,7 @@ std::string sites_text(const SiteCounts &sites) {
            "profile";
   if (sites.sampled_objects == 0)
     return "the program has taken no sample of an allocation that is still alive";
-  std::string text = fmt::format("from {} that are alive, {} with one of its own",
+  std::string text = fmt::format("from {} that are alive, parts of {} among them",
                                  format_counted(sites.sampled_objects, "sampled object"),
                                  format_counted(sites.sampled_maps, "map"));
   if (sites.is_rate_known)

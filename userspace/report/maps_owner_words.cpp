@@ -116,22 +116,52 @@ std::string owner_text(const MapOwner &owner, bool unicode) {
   return owner.root_class == OwnerClass::goroutine ? "the stack of " + text : text;
 }
 
-std::string site_text(const MapSite &site) {
-  if (site.shares.empty())
-    return {};
-  const SiteShare &first = site.shares.front();
-  const std::uint64_t samples = site.samples();
-  std::string count =
-      samples == first.samples
-          ? format_counted(samples, "sample")
-          : fmt::format("{} of {}", format_count(first.samples), format_counted(samples, "sample"));
-  if (site.shares.size() > 1)
-    count += fmt::format(", {} at {}", format_count(samples - first.samples),
-                         format_counted(site.shares.size() - 1, "other site"));
-  std::string_view kind = words_for(first.kind);
-  if (site.is_of_pattern)
-    kind = first.kind == SiteKind::created ? "maps alike were made at" : "maps alike grew at";
-  return fmt::format("{} {} ({})", kind, site_text(first.frame), count);
+namespace {
+
+struct SitesOfKind {
+  const SiteShare *first = nullptr; // with the most samples
+  std::uint64_t samples = 0;
+  bool is_one_line = true;
+};
+
+SitesOfKind sites_of(const MapSite &site, SiteKind kind) {
+  SitesOfKind found;
+  for (const SiteShare &share : site.shares) {
+    if (share.kind != kind)
+      continue;
+    found.samples += share.samples;
+    if (found.first == nullptr)
+      found.first = &share;
+    found.is_one_line = found.is_one_line && share.frame == found.first->frame;
+  }
+  return found;
+}
+
+} // namespace
+
+std::vector<std::string> site_texts(const MapSite &site) {
+  std::vector<std::string> texts;
+  for (SiteKind kind : {SiteKind::grew, SiteKind::created}) {
+    const auto [first, samples, is_one_line] = sites_of(site, kind);
+    if (first == nullptr)
+      continue;
+    std::string_view words = words_for(kind);
+    if (site.is_of_pattern)
+      words = kind == SiteKind::created ? "maps alike were made at" : "maps alike grew at";
+    texts.push_back(fmt::format("{} {} ({})", words, site_text(first->frame),
+                                is_one_line ? format_counted(samples, "sample")
+                                            : fmt::format("{} of {}, {} elsewhere",
+                                                          format_count(first->samples),
+                                                          format_counted(samples, "sample"),
+                                                          format_count(samples - first->samples))));
+  }
+  return texts;
+}
+
+const SiteShare *main_site(const MapSite &site) {
+  const SitesOfKind grew = sites_of(site, SiteKind::grew);
+  const SitesOfKind found = grew.first != nullptr ? grew : sites_of(site, SiteKind::created);
+  return site.is_of_pattern && !found.is_one_line ? nullptr : found.first;
 }
 
 std::string cut_middle(std::string_view text, std::size_t width) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "flow/map_owner.h"
 
@@ -27,9 +28,13 @@ std::string full_site_text(const SourceFrame &frame);
 // empty: not known. Printable. With an arrow of its own where `unicode`.
 std::string owner_text(const MapOwner &owner, bool unicode);
 
-// "grew at main.fill main.go:41 (3 samples)", "maps alike grew at ... (3 of 4 samples)"; of several
-// sites the first, and how many others there are. Empty: nothing was sampled.
-std::string site_text(const MapSite &site);
+// "grew at main.fill main.go:41 (3 samples)", "maps alike grew at ... (3 of 4 samples, 1
+// elsewhere)": one for growth and one for creation, where these were sampled.
+std::vector<std::string> site_texts(const MapSite &site);
+
+// The line that a map can be said to be from: where most growths, or else the most creations, were
+// sampled. Null: nothing was sampled, or only maps alike were, at several lines.
+const SiteShare *main_site(const MapSite &site);
 
 // The text in at most `width` columns, its middle left out where it is longer: of a path, both ends
 // tell more.

@@ -67,8 +67,9 @@ enum : protozero::pbf_tag_type { id = 1, name = 2, filename = 4 };
 constexpr std::size_t kStackMax = 200; // frames; pprof shows no deeper ones that can be read
 constexpr std::uint64_t kMapping = 1;
 
-// What a sample counts. Those of maps are what a look found; the last three are estimates from the
-// program's own profile, of other stacks, so each sample has values of one kind alone.
+// What a sample counts. Those of maps are what a look found; the last two are estimates from the
+// program's own profile, of other stacks, so each sample has values of one kind alone. Their names
+// are those of heap profiles of Go: pprof would take "inuse_bytes" for "bytes".
 enum Value : std::size_t { maps, entries, bytes, reclaimable, in_use, allocated, kValues };
 struct ValueName {
   std::string_view type, unit;
@@ -77,8 +78,8 @@ constexpr std::array<ValueName, kValues> kValueNames = {{{"maps", "count"},
                                                          {"entries", "count"},
                                                          {"bytes", "bytes"},
                                                          {"reclaimable", "bytes"},
-                                                         {"inuse_bytes", "bytes"},
-                                                         {"alloc_bytes", "bytes"}}};
+                                                         {"inuse_space", "bytes"},
+                                                         {"alloc_space", "bytes"}}};
 using Values = std::array<std::uint64_t, kValues>;
 using Label = std::pair<std::string_view, std::string>;
 
@@ -156,7 +157,7 @@ public:
     const std::array comments = {
         text("maps, entries, bytes, reclaimable: of all maps, by the path of who holds them, the "
              "type of the map at its end"),
-        text("inuse_bytes, alloc_bytes: what map code allocated, by its stack, estimated from the "
+        text("inuse_space, alloc_space: what map code allocated, by its stack, estimated from the "
              "program's own memory profile")};
     body.add_packed_int64(profile::comment, comments.begin(), comments.end());
     for (const std::string *entry : in_order_)

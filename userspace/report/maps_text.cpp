@@ -69,7 +69,7 @@ struct Table {
     if (const std::string owner = owner_text(map.owner, unicode); !owner.empty())
       out += coloured("  held by ", Colour::dim, colour) +
              cut_middle(owner, kLineWidth - sizeof("  held by ") + 1) + "\n";
-    if (const std::string site = site_text(map.site); !site.empty())
+    for (const std::string &site : site_texts(map.site))
       out += "  " + cut_middle(site, kLineWidth - 2) + "\n";
     if (!map.advice.empty())
       out +=

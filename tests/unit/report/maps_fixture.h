@@ -158,6 +158,7 @@ inline MapsReport maps_report_with_owners() {
   report.maps[1].owner.reach = Reach::unreachable;
   report.maps[1].site = {
       .shares = {{.frame = frame_of("main.fill", 41), .kind = SiteKind::grew, .samples = 3},
+                 {.frame = frame_of("main.main", 9), .kind = SiteKind::grew, .samples = 1},
                  {.frame = frame_of("main.load", 60), .samples = 1}},
       .is_of_pattern = true};
   report.maps[2].owner = {.reach = Reach::reachable,

@@ -50,7 +50,8 @@ TEST(MapsOwnerTextTest, EachMapTellsWhoHoldsItAndWhereItGrew) {
   -> after emptying it:)",
                    R"(
   held by nothing: garbage that the next collection frees
-  maps alike grew at main.fill main.go:41 (3 of 4 samples, 1 at 1 other site)
+  maps alike grew at main.fill main.go:41 (3 of 4 samples, 1 elsewhere)
+  maps alike were made at main.load main.go:60 (1 sample)
 )",
                    "\n  held by the stack of main.worker\n"});
 }
@@ -80,7 +81,7 @@ not seen     4 maps changed, or what leads to it did, while owners were looked
              for: without an owner
 not seen     1 goroutine running while owners were looked for: what only it
              holds has none
-sites        from 6 sampled objects that are alive, 1 map with one of its own;
+sites        from 6 sampled objects that are alive, parts of 1 map among them;
              the program samples an allocation every 512 KiB
 learned from 12,345 writes in 10.0 s; probes were placed 20 times for 400 ms in
              all; no room for 1 more
@@ -150,9 +151,10 @@ bytes by cause
 owner
 path         nothing: garbage that the next collection frees
 
-sites, by 4 samples of maps of its type and owner, none of itself
-        3  75%  grew at main.fill main.go:41
-        1  25%  made at main.load main.go:60
+sites, by 5 samples of maps of its type and owner, none of itself
+        3  60%  grew at main.fill main.go:41
+        1  20%  grew at main.main main.go:9
+        1  20%  made at main.load main.go:60
 )"});
 }
 
@@ -175,6 +177,18 @@ TEST(MapsOwnerWordsTest, LongPathsLoseTheirMiddle) {
   EXPECT_EQ(cut_middle("main", 2), "..");
 }
 
+TEST(MapsOwnerWordsTest, GrowthTellsMoreOfAMapThanCreation) {
+  MapSite site{.shares = {{.frame = frame_of("main.load", 60), .samples = 5}}};
+  EXPECT_EQ(main_site(site), &site.shares[0]);
+  site.shares.push_back({.frame = frame_of("main.fill", 41), .kind = SiteKind::grew, .samples = 2});
+  EXPECT_EQ(main_site(site), &site.shares[1]);
+  site.is_of_pattern = true;
+  EXPECT_EQ(main_site(site), &site.shares[1]);
+  site.shares.push_back({.frame = frame_of("main.main", 9), .kind = SiteKind::grew, .samples = 1});
+  EXPECT_EQ(main_site(site), nullptr); // no single line is said of maps alike
+  EXPECT_EQ(main_site({}), nullptr);
+}
+
 TEST(MapsOwnerJsonTest, AMapTellsOwnerAndSite) {
   Json document = Json::parse(maps_json(maps_report_with_owners()));
   const Json &map = document["maps"][0];
@@ -184,6 +198,7 @@ TEST(MapsOwnerJsonTest, AMapTellsOwnerAndSite) {
   EXPECT_EQ(map["owner_holder"], "main.store.shards[].entries");
   EXPECT_EQ(map["reachable"], true);
   EXPECT_EQ(map["site"], "main.fill /src/app/main.go:41");
+  EXPECT_EQ(map["site_kind"], "grew");
   EXPECT_EQ(map["site_samples"], 3);
   EXPECT_EQ(map["site_of"], "map");
   EXPECT_EQ(map["sites"], Json::parse(R"([{"function": "main.fill", "file": "/src/app/main.go",
@@ -203,9 +218,9 @@ TEST(MapsOwnerJsonTest, OneOfSeveralSitesOfMapsAlikeIsNotSaidOfThisOne) {
   EXPECT_EQ(map["owner"], nullptr);
   EXPECT_EQ(map["reachable"], false);
   EXPECT_EQ(map["site"], nullptr);
-  EXPECT_EQ(map["site_samples"], 4);
+  EXPECT_EQ(map["site_samples"], 5);
   EXPECT_EQ(map["site_of"], "pattern");
-  EXPECT_EQ(map["sites"].size(), 2U);
+  EXPECT_EQ(map["sites"].size(), 3U);
 }
 
 TEST(MapsOwnerJsonTest, WhatNobodyLookedForIsNull) {

@@ -158,7 +158,7 @@ TEST(MapsPprofTest, TheOwnerPathIsTheStack) {
   const Profile profile = parsed(two_maps());
   EXPECT_EQ(profile.value_names,
             (Texts{"maps/count", "entries/count", "bytes/bytes", "reclaimable/bytes",
-                   "inuse_bytes/bytes", "alloc_bytes/bytes"}));
+                   "inuse_space/bytes", "alloc_space/bytes"}));
   EXPECT_EQ(profile.default_type, "bytes");
   EXPECT_EQ(profile.time_ns, 1'795'285'510'000'000'000);
   EXPECT_EQ(profile.texts.at(0), "");
