@@ -23,7 +23,7 @@ import (
 const (
 	ringLength = 1 << 21
 	churners   = 2
-	hotEach    = 2000 // so that some of them live as long as a pass takes
+	hotEach    = 300
 )
 
 type ring_ struct {
@@ -52,6 +52,9 @@ var (
 	hotAny      [churners][]interface{}
 	hotChain    [churners]*hotNode
 )
+
+// In rounds over all: some live for a moment, some longer than a pass over the heap takes.
+var lifetimes = [...]int{1, 10, 100, 1000}
 
 type hotKind struct{ root, name string }
 
@@ -144,7 +147,9 @@ func churn(path string) {
 		}
 		go func(mine int) {
 			for round := 0; ; round++ {
-				replace(r, mine, round%hotEach, round%30)
+				if i := round % hotEach; round/hotEach%lifetimes[i%len(lifetimes)] == 0 {
+					replace(r, mine, i, round%30)
+				}
 				change(mine, round)
 			}
 		}(mine)
