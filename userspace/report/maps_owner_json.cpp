@@ -150,7 +150,7 @@ void append_owner_steps(const MapExplanation &map, JsonWriter &json) {
   json.key("owner_steps").open_array();
   for (const OwnerStep &step : map.owner_steps) {
     json.open_object();
-    json.key("step").string(step.text);
+    or_null(step.text, json.key("step"));
     or_null(step.type, json.key("type"));
     step.word.value == 0 ? json.key("word").null() : json.key("word").hex(step.word.value);
     json.key("object").hex(step.object.value);

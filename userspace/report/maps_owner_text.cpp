@@ -125,7 +125,9 @@ void append_owner_section(const MapExplanation &map, bool colour, bool unicode, 
   for (std::size_t i = 0; i < count; ++i) {
     const OwnerStep &step = map.owner_steps[i];
     const std::string type = step.type.empty() ? "of unknown type" : printable(step.type);
-    std::string line = fmt::format("  {:<30}", cut_middle(printable(step.text), kLineWidth - 6));
+    // Steps from a pointer to all of what it points to have no name.
+    const std::string text = step.text.empty() ? "what it points to" : printable(step.text);
+    std::string line = fmt::format("  {:<30}", cut_middle(text, kLineWidth - 6));
     // A long type has a line of its own, under the step.
     if (line.size() + 1 + type.size() > kLineWidth)
       line = line.substr(0, line.find_last_not_of(' ') + 1) + "\n    ";

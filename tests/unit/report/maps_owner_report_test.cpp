@@ -32,6 +32,10 @@ MapExplanation explanation_of(const JudgedMap &map) {
                               .type = "*main.Cache",
                               .object = {0x5a1230},
                               .evidence = StepEvidence::dwarf},
+                             {.type = "main.Cache",
+                              .word = {0x5a1230},
+                              .object = {0xc000abc000},
+                              .evidence = StepEvidence::malloc_header},
                              {.text = "*Cache.shards[3].entries",
                               .type = "map[int]int",
                               .word = {0xc000abc018},
@@ -135,6 +139,8 @@ root         a package variable
 holder       main.store.shards[].entries
   main.store                     *main.Cache
     0x5a1230: the variable's type, by DWARF
+  what it points to              main.Cache
+    0x5a1230 to 0xc000abc000: by what the heap says of the object
   *Cache.shards[3].entries       map[int]int
     0xc000abc018 to 0xc000010000: by the type of what holds it
 
@@ -256,7 +262,8 @@ TEST(MapsOwnerJsonTest, ExplainsTheSteps) {
   Json document = Json::parse(map_explanation_json(report, explanation_of(report.maps[0])));
   EXPECT_EQ(document["owner_steps"][0], Json::parse(R"({"step": "main.store",
       "type": "*main.Cache", "word": null, "object": "0x5a1230", "evidence": "dwarf"})"));
-  EXPECT_EQ(document["owner_steps"][1]["word"], "0xc000abc018");
+  EXPECT_EQ(document["owner_steps"][1]["step"], nullptr);
+  EXPECT_EQ(document["owner_steps"][2]["word"], "0xc000abc018");
   EXPECT_EQ(document["owners"]["looked_for"], true);
 }
 
