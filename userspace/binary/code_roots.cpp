@@ -19,6 +19,7 @@ namespace mapscope {
 namespace {
 
 constexpr std::uint64_t kUnclear = ~std::uint64_t{0};
+constexpr std::uint64_t kSliceBytes = 24, kCapacityOffset = 16;
 
 // What several places of the code say of an address; what they do not agree on is not known.
 class Agreement {
@@ -48,7 +49,9 @@ public:
   CodeScan(const GoBinary &binary, const TypeDescriptors &types, std::span<const MaskedData> masked,
            DataUsers *users)
       : binary_(binary), types_(types), map_types_(binary), masked_(masked), users_(users),
-        text_(binary.module_data().text) {}
+        text_(binary.module_data().text),
+        takes_element_type_first_(binary.build_info().toolchain.version.minor >= 17 &&
+                                  binary.build_info().toolchain.version.minor <= 19) {}
 
   void scan(const FunctionView &function) {
     const auto code = binary_.code(function.range);
@@ -56,7 +59,7 @@ public:
       return;
     function_ = Code{binary_.elf().machine(), function.range.start, *code};
     closure_type_ = {};
-    map_type_ = map_word_ = {};
+    map_type_ = map_word_ = element_type_ = {};
     for_each_relative_operand(*code, function.range.start.value,
                               [&](const RelativeOperand &operand) {
                                 if (types_.range().contains({operand.target}))
@@ -73,10 +76,17 @@ public:
     for (const auto &[entry, type] : closures_.agreed())
       roots.closures.push_back({{entry}, {type}});
     for (const auto &[word, type] : map_words_.agreed())
-      roots.map_variables.push_back({.address = {word},
-                                     .type = {type},
-                                     .size_bytes = sizeof(std::uint64_t),
-                                     .evidence = RootEvidence::code});
+      roots.variables.push_back({.address = {word},
+                                 .type = {type},
+                                 .size_bytes = sizeof(std::uint64_t),
+                                 .evidence = RootEvidence::code});
+    for (const auto &[word, type] : slices_.agreed())
+      roots.variables.push_back({.address = {word},
+                                 .pointee = {type},
+                                 .is_slice = true,
+                                 .size_bytes = kSliceBytes,
+                                 .evidence = RootEvidence::code});
+    std::ranges::sort(roots.variables, {}, &PackageVariable::address);
     return roots;
   }
 
@@ -119,8 +129,10 @@ private:
   void note_type(const RelativeOperand &operand) {
     if (operand.opcode != kLea)
       return;
-    const TypeUse use = use_of(operand.target);
     const Seen seen{operand.target, operand.start, operand.end};
+    if (operand.reg == (takes_element_type_first_ ? kRax : kRsi))
+      element_type_ = seen;
+    const TypeUse use = use_of(operand.target);
     if (use == TypeUse::closure)
       closure_type_ = seen;
     if (use != TypeUse::map || operand.reg != kRax)
@@ -145,8 +157,11 @@ private:
   void note_data(const RelativeOperand &operand, std::uint32_t function) {
     if (users_ != nullptr)
       users_->add(operand.target, function);
-    if (operand.opcode != kMovFromMemory || operand.reg != kRbx ||
-        operand.target % sizeof(std::uint64_t) != 0)
+    if (operand.target % sizeof(std::uint64_t) != 0)
+      return;
+    if (operand.opcode == kMovToMemory && operand.reg == kRcx)
+      check_growth(operand);
+    if (operand.opcode != kMovFromMemory || operand.reg != kRbx)
       return;
     map_word_ = {operand.target, operand.start, operand.end};
     check_map_call();
@@ -190,6 +205,46 @@ private:
     return false;
   }
 
+  // append() on a variable: call runtime.growslice; mov %rcx,v+16(%rip), which is the capacity.
+  // Go source: cmd/compile/internal/ssagen, append.
+  void check_growth(const RelativeOperand &capacity) {
+    constexpr std::size_t kCallBytes = 5, kDistanceMax = 64, kInstructionsMax = 24;
+    const std::uint64_t slice = capacity.target - kCapacityOffset;
+    if (element_type_.value == 0 || !is_masked(slice) || capacity.start < kCallBytes ||
+        capacity.start - kCallBytes < element_type_.end ||
+        capacity.start - element_type_.end > kDistanceMax)
+      return;
+    const auto instructions =
+        decode({function_.machine,
+                {function_.start.value + element_type_.at},
+                function_.bytes.subspan(element_type_.at, capacity.start - element_type_.at)},
+               kInstructionsMax);
+    if (!instructions || instructions->size() < 2 ||
+        instructions->back().kind != InstructionKind::call || !grows_slice(*instructions))
+      return;
+    const auto header = types_.read({element_type_.value});
+    // Generic code knows shapes only.
+    if (header && header->pointer_bytes != 0 &&
+        !types_.name({element_type_.value}).contains("go.shape."))
+      slices_.add(slice, element_type_.value);
+  }
+
+  // From the load of the type on to the call, nothing else writes its register or leaves the way.
+  bool grows_slice(std::span<const Instruction> instructions) const {
+    const auto callee = binary_.function_at(*instructions.back().target);
+    const auto between = instructions.subspan(1, instructions.size() - 2);
+    return callee && callee->range.start == *instructions.back().target &&
+           callee->name == "runtime.growslice" &&
+           std::ranges::none_of(between, [&](const Instruction &instruction) {
+             return instruction.kind == InstructionKind::call ||
+                    instruction.kind == InstructionKind::jump ||
+                    instruction.kind == InstructionKind::indirect_jump ||
+                    instruction.kind == InstructionKind::ret ||
+                    (takes_element_type_first_ ? instruction.sets_first_argument
+                                               : instruction.sets_fifth_argument);
+           });
+  }
+
   bool takes_map(ElfAddress callee) const {
     const auto function = binary_.function_at(callee);
     return function && function->range.start == callee && takes_map_type_first(function->name) &&
@@ -202,12 +257,13 @@ private:
   std::span<const MaskedData> masked_;
   DataUsers *users_;
   ElfRange text_;
+  bool takes_element_type_first_; // runtime.growslice, until Go 1.19; then as the fifth
 
   Code function_; // at hand
-  Seen closure_type_, map_type_, map_word_;
+  Seen closure_type_, map_type_, map_word_, element_type_;
 
   std::unordered_map<std::uint64_t, TypeUse> type_uses_;
-  Agreement closures_, map_words_;
+  Agreement closures_, map_words_, slices_;
 };
 
 } // namespace

@@ -1,5 +1,5 @@
 // What the code of a program tells of its roots, stripped or not: the closures that it makes, the
-// map types of the variables that it passes to map functions, and which code uses which data.
+// types of variables that it passes to map functions or appends to, and which code uses which data.
 //
 // By patterns of bytes, since decoding each instruction would take 50 times as long. A pattern
 // counts only where it leads to what chance does not make: a function's entry, a descriptor, a
@@ -16,9 +16,10 @@
 namespace mapscope {
 
 struct CodeRoots {
-  std::vector<ClosureCode> closures;          // in the order of entries
-  std::vector<PackageVariable> map_variables; // in the order of addresses, each without a name
-  std::vector<DataUse> uses;                  // in the order of addresses; empty: not wanted
+  std::vector<ClosureCode> closures; // in the order of entries
+  // Maps and slices, in the order of addresses, each without a name.
+  std::vector<PackageVariable> variables;
+  std::vector<DataUse> uses; // in the order of addresses; empty: not wanted
 };
 
 CodeRoots read_code_roots(const GoBinary &binary, const TypeDescriptors &types,

@@ -56,19 +56,27 @@ private:
 };
 
 // The registers of the first arguments of a Go call.
-enum class Argument { first, second };
+enum class Argument { first, second, fifth };
 
-// Any part of RAX or R0, RBX or R1. A write that Capstone does not know of would make an argument
+// Any part of them. A write that Capstone does not know of would make an argument
 // out of a stale value, so an operand counts unless it is known to be read only.
 bool is_argument(Machine machine, Argument argument, unsigned reg) {
-  if (machine == Machine::arm64)
-    return argument == Argument::first ? reg == ARM64_REG_X0 || reg == ARM64_REG_W0
-                                       : reg == ARM64_REG_X1 || reg == ARM64_REG_W1;
-  if (argument == Argument::second)
-    return reg == X86_REG_RBX || reg == X86_REG_EBX || reg == X86_REG_BX || reg == X86_REG_BL ||
-           reg == X86_REG_BH;
-  return reg == X86_REG_RAX || reg == X86_REG_EAX || reg == X86_REG_AX || reg == X86_REG_AL ||
-         reg == X86_REG_AH;
+  const bool is_arm64 = machine == Machine::arm64;
+  switch (argument) {
+  case Argument::first:
+    return is_arm64 ? reg == ARM64_REG_X0 || reg == ARM64_REG_W0
+                    : reg == X86_REG_RAX || reg == X86_REG_EAX || reg == X86_REG_AX ||
+                          reg == X86_REG_AL || reg == X86_REG_AH;
+  case Argument::second:
+    return is_arm64 ? reg == ARM64_REG_X1 || reg == ARM64_REG_W1
+                    : reg == X86_REG_RBX || reg == X86_REG_EBX || reg == X86_REG_BX ||
+                          reg == X86_REG_BL || reg == X86_REG_BH;
+  case Argument::fifth:
+    return is_arm64 ? reg == ARM64_REG_X4 || reg == ARM64_REG_W4
+                    : reg == X86_REG_RSI || reg == X86_REG_ESI || reg == X86_REG_SI ||
+                          reg == X86_REG_SIL;
+  }
+  return false;
 }
 
 // Writes that Capstone does not list: of a call, those of the function, also where its place is not
@@ -255,6 +263,7 @@ Result<std::vector<Instruction>> decode(const Code &code, std::size_t count_max)
       described.size_bytes = static_cast<std::uint8_t>(insn->size);
       described.sets_first_argument = sets_argument(code.machine, Argument::first, *insn);
       described.sets_second_argument = sets_argument(code.machine, Argument::second, *insn);
+      described.sets_fifth_argument = sets_argument(code.machine, Argument::fifth, *insn);
       if (code.machine == Machine::amd64)
         describe_amd64(disassembler, *insn, described);
       else

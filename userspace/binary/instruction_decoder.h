@@ -51,6 +51,7 @@ struct Instruction {
   // An `address` leaves its target there whole.
   bool sets_first_argument = false;
   bool sets_second_argument = false; // the same of RBX or R1
+  bool sets_fifth_argument = false;  // the same of RSI or R4
   std::optional<ElfAddress> target;  // of jumps and calls; the address of `address` and `literal`
   // The variable of eight bytes that it reads or writes, by an offset from the program counter
   // (amd64 only: arm64 needs two instructions).

@@ -52,11 +52,11 @@ void sort_by_address(std::vector<PackageVariable> &variables) {
 
 // A type that the code tells of a variable goes to the one that has a name and no type, where there
 // is one.
-void add_types_of_code(std::vector<PackageVariable> map_variables, const KnownData &known,
+void add_types_of_code(std::vector<PackageVariable> told, const KnownData &known,
                        std::vector<PackageVariable> &variables) {
   sort_by_address(variables);
   const std::size_t named_count = variables.size();
-  for (PackageVariable &variable : map_variables) {
+  for (PackageVariable &variable : told) {
     const std::span named{variables.data(), named_count};
     const auto same =
         std::ranges::lower_bound(named, variable.address, {}, &PackageVariable::address);
@@ -65,6 +65,8 @@ void add_types_of_code(std::vector<PackageVariable> map_variables, const KnownDa
       if (same->type.value != 0 || same->pointee.value != 0)
         continue;
       same->type = variable.type;
+      same->pointee = variable.pointee;
+      same->is_slice = variable.is_slice;
       same->evidence = RootEvidence::code;
     } else if (!known.contains(variable.address)) {
       variables.push_back(std::move(variable));
@@ -94,7 +96,7 @@ Result<ProgramRoots> read_roots(const GoBinary &binary) {
     CodeRoots code = read_code_roots(binary, types, roots.masked, !has_names);
     roots.closures = std::move(code.closures);
     roots.uses = std::move(code.uses);
-    add_types_of_code(std::move(code.map_variables), known, roots.variables);
+    add_types_of_code(std::move(code.variables), known, roots.variables);
   } else {
     roots.warnings.push_back("what its code tells of closures and variables is not read: that is "
                              "known for amd64 only");

@@ -10,8 +10,8 @@
 namespace mapscope {
 
 // Opcodes and registers of instructions that callers look for.
-inline constexpr std::uint8_t kLea = 0x8d, kMovFromMemory = 0x8b;
-inline constexpr unsigned kRax = 0, kRbx = 3;
+inline constexpr std::uint8_t kLea = 0x8d, kMovFromMemory = 0x8b, kMovToMemory = 0x89;
+inline constexpr unsigned kRax = 0, kRcx = 1, kRbx = 3, kRsi = 6;
 
 struct RelativeOperand {
   std::size_t start = 0, end = 0; // of the instruction
@@ -32,7 +32,7 @@ constexpr int constant_bytes(std::uint8_t opcode) {
   case 0x3b:
   case 0x85:
   case 0x87:
-  case 0x89:
+  case kMovToMemory:
   case kMovFromMemory:
   case kLea:
     return 0;
