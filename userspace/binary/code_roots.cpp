@@ -19,6 +19,7 @@ namespace mapscope {
 namespace {
 
 constexpr std::uint64_t kUnclear = ~std::uint64_t{0};
+constexpr std::size_t kDecodesMax = 1 << 15; // a program of 100 MB needs some hundred
 constexpr std::uint64_t kSliceBytes = 24, kCapacityOffset = 16;
 
 // What several places of the code say of an address; what they do not agree on is not known.
@@ -87,11 +88,19 @@ public:
                                  .size_bytes = kSliceBytes,
                                  .evidence = RootEvidence::code});
     std::ranges::sort(roots.variables, {}, &PackageVariable::address);
+    roots.is_cut = decodes_left_ == 0;
     return roots;
   }
 
 private:
   enum class TypeUse : std::uint8_t { none, closure, map };
+
+  // A hostile file can have more places that look like something than there is time for.
+  bool may_decode() {
+    if (decodes_left_ != 0)
+      --decodes_left_;
+    return decodes_left_ != 0;
+  }
 
   // Where an operand was, and what it said.
   struct Seen {
@@ -175,7 +184,7 @@ private:
       return;
     const Seen &first = map_type_.at < map_word_.at ? map_type_ : map_word_;
     const Seen &second = map_type_.at < map_word_.at ? map_word_ : map_type_;
-    if (second.at - first.at < kDistanceMax && leads_to_map_call(first.at))
+    if (second.at - first.at < kDistanceMax && may_decode() && leads_to_map_call(first.at))
       map_words_.add(map_word_.value, map_type_.value);
   }
 
@@ -212,7 +221,7 @@ private:
     const std::uint64_t slice = capacity.target - kCapacityOffset;
     if (element_type_.value == 0 || !is_masked(slice) || capacity.start < kCallBytes ||
         capacity.start - kCallBytes < element_type_.end ||
-        capacity.start - element_type_.end > kDistanceMax)
+        capacity.start - element_type_.end > kDistanceMax || !may_decode())
       return;
     const auto instructions =
         decode({function_.machine,
@@ -260,6 +269,7 @@ private:
   bool takes_element_type_first_; // runtime.growslice, until Go 1.19; then as the fifth
 
   Code function_; // at hand
+  std::size_t decodes_left_ = kDecodesMax;
   Seen closure_type_, map_type_, map_word_, element_type_;
 
   std::unordered_map<std::uint64_t, TypeUse> type_uses_;

@@ -19,6 +19,7 @@ struct CodeRoots {
   std::vector<ClosureCode> closures; // in the order of entries
   // Maps and slices, in the order of addresses, each without a name.
   std::vector<PackageVariable> variables;
+  bool is_cut = false;       // there was more that looked like them than is looked at
   std::vector<DataUse> uses; // in the order of addresses; empty: not wanted
 };
 

@@ -95,6 +95,9 @@ Result<ProgramRoots> read_roots(const GoBinary &binary) {
   if (binary.elf().machine() == Machine::amd64) {
     CodeRoots code = read_code_roots(binary, types, roots.masked, !has_names);
     roots.closures = std::move(code.closures);
+    if (code.is_cut)
+      roots.warnings.push_back("not all of its code is looked at: too much of it looks like uses "
+                               "of variables");
     roots.uses = std::move(code.uses);
     add_types_of_code(std::move(code.variables), known, roots.variables);
   } else {
