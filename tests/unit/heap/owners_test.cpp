@@ -208,6 +208,54 @@ TEST(NamesOfVariables, TellWhatTheRuntimeKeepsForItself) {
     EXPECT_FALSE(is_runtime_variable(name)) << name;
 }
 
+class OwnerStepsTest : public ::testing::TestWithParam<std::string> {};
+
+// Each step but the first is a word that can be read where it is said to lie.
+TEST_P(OwnerStepsTest, LeadFromTheVariableToTheMap) {
+  const std::string path =
+      fmt::format("{}/build/workloads/{}/owners", SOURCE_DIRECTORY, GetParam());
+  if (!std::filesystem::exists(path))
+    GTEST_SKIP() << path << " is not built; tools/build-workloads does that";
+  CensusProgram program(path, {"-n", "20"});
+  ASSERT_TRUE(program.is_ready());
+  const auto map = std::ranges::find_if(program.owners, [](const auto &owner) {
+    return owner.second.starts_with("variable main.bigs ") && owner.second.ends_with(" inner");
+  });
+  ASSERT_NE(map, program.owners.end());
+  auto source = open_process(program.pid());
+  ASSERT_TRUE(source) << source.error().message();
+  MapSurvey survey(*source, {.owners = OwnersWanted::yes});
+  ASSERT_TRUE(survey.look());
+  auto explained = survey.explain({map->first}, false);
+  ASSERT_TRUE(explained) << explained.error().message();
+  const std::vector<OwnerStep> &steps = explained->owner_steps;
+  ASSERT_EQ(steps.size(), 4u);
+  std::string text;
+  for (const OwnerStep &step : steps)
+    text += step.text;
+  EXPECT_TRUE(text.starts_with("main.bigs[")) << text;
+  EXPECT_TRUE(text.ends_with("] → *big.inner")) << text;
+  EXPECT_EQ(text.find("[]"), text.npos) << text;
+  EXPECT_EQ(steps.back().object.value, map->first);
+  for (std::size_t i = 1; i < steps.size(); ++i) {
+    std::uint64_t word = 0;
+    MemoryRead read{steps[i].word, std::as_writable_bytes(std::span{&word, 1})};
+    ASSERT_TRUE(program.memory().read({&read, 1}));
+    EXPECT_TRUE(read.is_read);
+    EXPECT_EQ(word, steps[i].object.value) << steps[i].text;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Programs, OwnerStepsTest,
+                         ::testing::Values("1.19.13/plain", "1.24.13/plain", "1.26.8/plain",
+                                           "1.27.4/pie"),
+                         [](const auto &parameter) {
+                           std::string name = parameter.param;
+                           std::ranges::replace_if(
+                               name, [](char c) { return c == '.' || c == '/'; }, '_');
+                           return name;
+                         });
+
 class OwnersOfForgeriesTest : public ::testing::TestWithParam<std::string> {};
 
 // Objects that look like headers of maps in every way, but which no word holds as a map.
@@ -236,7 +284,7 @@ TEST_P(OwnersOfForgeriesTest, AreNotTold) {
     maps += program.maps.contains(address);
     owned += program.maps.contains(address) && map.owner.reach == Reach::reachable;
   }
-  EXPECT_GT(maps, 900u);
+  EXPECT_GT(maps, 700u); // of a header and its copy, either may be among them
   EXPECT_GT(owned * 100, maps * 95);
 }
 

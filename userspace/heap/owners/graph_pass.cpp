@@ -124,9 +124,6 @@ std::string GraphPass::incomplete_because() const {
     return left_out_.front();
   if (spans_.left_out_count() != 0)
     return fmt::format("{} spans of the heap can't be read", spans_.left_out_count());
-  if (goroutines_left_out() != 0)
-    return fmt::format("{} goroutines ran whenever their stacks were looked at",
-                       goroutines_left_out());
   return {};
 }
 

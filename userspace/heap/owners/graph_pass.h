@@ -39,8 +39,8 @@ public:
   const GoTypes &types() const { return types_.types(); }
 
   // Every root was read, and followed to the end: what was not reached, nothing led to.
-  bool is_complete() const { return incomplete_because().empty(); }
-  // A sentence; empty: it is complete.
+  bool is_complete() const { return incomplete_because().empty() && goroutines_left_out() == 0; }
+  // A sentence; empty: but for goroutines, it is complete.
   std::string incomplete_because() const;
   std::uint64_t goroutines_left_out() const {
     return stacks_ ? stacks_->left_out_count : std::uint64_t{0};
