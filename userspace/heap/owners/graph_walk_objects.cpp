@@ -56,8 +56,9 @@ std::uint32_t GraphWalk::State::pattern_of(const Step &step, std::uint64_t targe
 void GraphWalk::State::mark(const SlotRef &slot, SlotState state, std::uint32_t pattern,
                             const Step &step) {
   // A root that lies in the heap was reached by another word, if at all.
-  const bool is_known = step.word == 0 && slots.state(slot) != SlotState::unseen;
-  slots.set(slot, state, pattern, is_known ? slots.word(slot) : step.word);
+  const bool keeps_word = slots.state(slot) != SlotState::unseen &&
+                          (step.word == 0 || slots.leads_back(slot, step.word));
+  slots.set(slot, state, pattern, keeps_word ? slots.word(slot) : step.word);
 }
 
 bool GraphWalk::State::claim_region(std::uint64_t address, std::uint32_t plan,

@@ -114,6 +114,19 @@ std::uint32_t SlotTable::pack_word(std::uint64_t address) {
   return kOutside + static_cast<std::uint32_t>(outside_.size() - 1);
 }
 
+bool SlotTable::leads_back(const SlotRef &slot, std::uint64_t word) const {
+  constexpr unsigned kStepsMax = 256;
+  SlotRef holder;
+  for (unsigned step = 0; step < kStepsMax; ++step) {
+    if (word == 0 || find(word, holder) != Place::slot)
+      return false;
+    if (holder.index == slot.index)
+      return true;
+    word = this->word(holder);
+  }
+  return true;
+}
+
 void SlotTable::set(const SlotRef &slot, SlotState state, std::uint32_t pattern,
                     std::uint64_t word) {
   patterns_[slot.index] = pattern | std::uint32_t{static_cast<std::uint8_t>(state)} << 30;

@@ -46,6 +46,10 @@ public:
   }
   std::uint32_t pattern(const SlotRef &slot) const { return patterns_[slot.index] & kPatternMax; }
   std::uint64_t word(const SlotRef &slot) const;
+  // Whether the words that led to what holds `word` pass the slot. An object that got its type late
+  // may have led to the word that says it: with that as its own, the words to it would be a circle
+  // and end in no root. True as well where the way is long.
+  bool leads_back(const SlotRef &slot, std::uint64_t word) const;
   void set(const SlotRef &slot, SlotState state, std::uint32_t pattern, std::uint64_t word);
   void set_state(const SlotRef &slot, SlotState state) {
     patterns_[slot.index] = pattern(slot) | std::uint32_t{static_cast<std::uint8_t>(state)} << 30;
