@@ -27,8 +27,8 @@ constexpr std::uint64_t kPointerBytes = 8, kSliceBytes = 24, kInterfaceBytes = 1
 
 // Against hostile files, which can have circles of types and of siblings.
 constexpr std::size_t kDepthMax = 16;
-constexpr std::size_t kPartsMax = 4096; // of one variable
-constexpr std::chrono::milliseconds kTimeMax{3000};
+constexpr std::size_t kPartsMax = 4096;             // of one variable
+constexpr std::chrono::milliseconds kTimeMax{6000}; // of the wall, on a machine that may be busy
 
 class Deadline {
 public:
