@@ -119,6 +119,10 @@ TEST_P(StackRootsTest, CountsWhatLiesBeyondALimit) {
   EXPECT_GE(short_ones->left_out_count, 8u);
   for (const StackFrame &frame : short_ones->frames)
     EXPECT_EQ(frame.pc, 0u); // which one it is can't be known from outside
+  auto few_frames = read(program, {.frames_max = 4});
+  ASSERT_TRUE(few_frames) << few_frames.error().message();
+  EXPECT_LE(few_frames->frames.size(), 4 + few_frames->goroutine_count);
+  EXPECT_EQ(few_frames->frames.back().pc, 0u); // all of a stack is one frame of it then
   auto few_words = read(program, {.words_max = 1});
   ASSERT_TRUE(few_words) << few_words.error().message();
   EXPECT_EQ(few_words->words.size(), 1u);

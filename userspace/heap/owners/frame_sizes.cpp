@@ -124,7 +124,7 @@ Result<std::optional<std::uint32_t>> FrameSizes::size_at(std::uint64_t pc, const
                                                          std::uint32_t table) {
   if (table == 0 || table >= pctab_.len)
     return std::nullopt;
-  constexpr std::uint64_t kFirst = 64, kLast = 1 << 20; // most tables have a few steps
+  constexpr std::uint64_t kFirst = 64, kLast = 1 << 14; // most tables have a few steps
   for (std::uint64_t size = kFirst; size <= kLast; size *= 16) {
     std::vector<std::byte> bytes(std::min(size, pctab_.len - table));
     TRY(read_exactly(space_, pctab_.data + table, bytes));
@@ -169,6 +169,9 @@ Result<std::optional<FrameSize>> FrameSizes::look_up(std::uint64_t pc) {
 Result<std::optional<FrameSize>> FrameSizes::at(std::uint64_t pc) {
   if (auto known = known_.find(pc); known != known_.end())
     return known->second;
+  constexpr std::size_t kPlacesMax = 1 << 18; // stacks that lie name any number of them
+  if (known_.size() >= kPlacesMax)
+    return std::nullopt;
   auto size = look_up(pc);
   if (!size && size.error().code() != Errc::not_found)
     return size;

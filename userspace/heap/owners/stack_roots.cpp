@@ -16,9 +16,9 @@ namespace {
 class RootReader {
 public:
   RootReader(FrameSizes &&sizes, Machine machine, const SpanTable &spans,
-             std::span<const ProcessRange> data, std::uint64_t words_max, StackRoots &roots)
-      : sizes_(std::move(sizes)), machine_(machine), spans_(spans), data_(data),
-        words_max_(words_max), roots_(roots) {}
+             std::span<const ProcessRange> data, const StackRootLimits &limits, StackRoots &roots)
+      : sizes_(std::move(sizes)), machine_(machine), spans_(spans), data_(data), limits_(limits),
+        roots_(roots) {}
 
   Result<> read(const LiveStack &stack, std::span<const std::byte> bytes);
 
@@ -45,7 +45,7 @@ private:
   Machine machine_;
   const SpanTable &spans_;
   std::span<const ProcessRange> data_;
-  std::uint64_t words_max_;
+  const StackRootLimits &limits_;
   StackRoots &roots_;
 };
 
@@ -82,7 +82,7 @@ RootReader::step_out(const Step &here, const LiveStack &stack, std::span<const s
 }
 
 void RootReader::add_word(std::uint64_t address, std::uint64_t value) {
-  if (roots_.words.size() < words_max_)
+  if (roots_.words.size() < limits_.words_max)
     roots_.words.push_back({address, value, static_cast<std::uint32_t>(roots_.frames.size() - 1)});
 }
 
@@ -104,7 +104,8 @@ Result<> RootReader::read(const LiveStack &stack, std::span<const std::byte> byt
   const std::uint64_t end = stack.range.end().value;
   Step here{.sp = stack.range.start.value, .pc = stack.pc, .link = stack.link};
   while (here.sp < end) {
-    const auto next = stack.is_cut ? std::nullopt : TRY(step_out(here, stack, bytes));
+    const bool can_step = !stack.is_cut && roots_.frames.size() < limits_.frames_max;
+    const auto next = can_step ? TRY(step_out(here, stack, bytes)) : std::nullopt;
     if (!next) {
       add_frame(stack, bytes, 0, here.sp, end);
       break;
@@ -115,7 +116,7 @@ Result<> RootReader::read(const LiveStack &stack, std::span<const std::byte> byt
     add_frame(stack, bytes, here.pc == next->entry ? here.pc : here.pc - 1, here.sp, next->sp);
     here = *next;
   }
-  if (stack.is_cut || roots_.words.size() >= words_max_)
+  if (stack.is_cut || roots_.words.size() >= limits_.words_max)
     ++roots_.left_out_count;
   return {};
 }
@@ -136,8 +137,8 @@ Result<StackRoots> read_stack_roots(AddressSpace &space, const BinaryFacts &fact
       facts.all_goroutines.value == 0 ? ProcessAddress{} : bias.to_process(facts.all_goroutines);
   GoroutineStacks stacks = TRY(GoroutineStacks::open(space, facts, list, limits.goroutines_max));
   StackRoots roots;
-  RootReader reader(TRY(FrameSizes::open(space, facts, bias)), facts.machine, spans, data,
-                    limits.words_max, roots);
+  RootReader reader(TRY(FrameSizes::open(space, facts, bias)), facts.machine, spans, data, limits,
+                    roots);
   std::uint64_t bytes_left = limits.bytes_max;
   std::chrono::microseconds pause{200}; // what runs is soon elsewhere
   for (unsigned round = 0; round < limits.rounds_max; ++round, pause *= 2) {

@@ -49,6 +49,7 @@ struct StackRootLimits {
   std::uint64_t stack_bytes_max = 1 << 20; // of one, the outermost frames
   std::uint64_t bytes_max = 256 << 20;
   std::uint64_t words_max = 8 << 20;
+  std::uint64_t frames_max = 2 << 20; // that are told apart
   unsigned rounds_max = 7; // looks at goroutines that run
 };
 
