@@ -158,6 +158,19 @@ std::vector<std::string> site_texts(const MapSite &site) {
   return texts;
 }
 
+std::string written_text(std::span<const SiteShare> written_at) {
+  if (written_at.empty())
+    return {};
+  const SiteShare &first = written_at.front();
+  std::uint64_t all = 0;
+  for (const SiteShare &share : written_at)
+    all += share.samples;
+  const std::string part =
+      first.samples == all ? std::string{} : format_count(first.samples) + " of ";
+  return fmt::format("written by {} ({}{} seen)", site_text(first.frame), part,
+                     format_counted(all, "write"));
+}
+
 const SiteShare *main_site(const MapSite &site) {
   const SitesOfKind grew = sites_of(site, SiteKind::grew);
   const SitesOfKind found = grew.first != nullptr ? grew : sites_of(site, SiteKind::created);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,10 @@ std::string owner_text(const MapOwner &owner, bool unicode);
 // "grew at main.fill main.go:41 (3 samples)", "maps alike grew at ... (3 of 4 samples, 1
 // elsewhere)": one for growth and one for creation, where these were sampled.
 std::vector<std::string> site_texts(const MapSite &site);
+
+// "written by main.put main.go:52 (900 of 1,000 writes seen)"; of several lines the first, which
+// writes most. Empty: no write was seen.
+std::string written_text(std::span<const SiteShare> written_at);
 
 // The line that a map can be said to be from: where most growths, or else the most creations, were
 // sampled. Null: nothing was sampled, or only maps alike were, at several lines.

@@ -71,6 +71,8 @@ struct Table {
              cut_middle(owner, kLineWidth - sizeof("  held by ") + 1) + "\n";
     for (const std::string &site : site_texts(map.site))
       out += "  " + cut_middle(site, kLineWidth - 2) + "\n";
+    if (const std::string written = written_text(map.written_at); !written.empty())
+      out += "  " + cut_middle(written, kLineWidth - 2) + "\n";
     if (!map.advice.empty())
       out +=
           coloured("  -> ", Colour::yellow, colour) + wrapped(printable(map.advice), 5, 5) + "\n";

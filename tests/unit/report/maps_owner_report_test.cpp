@@ -51,6 +51,7 @@ TEST(MapsOwnerTextTest, EachMapTellsWhoHoldsItAndWhereItGrew) {
   0xc000010000  map[int]int
   held by main.store -> *Cache.shards[].entries
   grew at main.fill main.go:41 (3 samples)
+  written by main.put main.go:52 (900 of 1,000 writes seen)
   -> after emptying it:)",
                    R"(
   held by nothing: garbage that the next collection frees
