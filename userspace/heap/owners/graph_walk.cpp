@@ -240,6 +240,10 @@ std::uint32_t GraphWalk::pattern_of(std::uint64_t address) const {
                                                                      : OwnerPatterns::kNone;
 }
 
+Result<std::vector<bool>> GraphWalk::still_hold(std::span<const std::uint64_t> words) const {
+  return state_->still_hold(words);
+}
+
 const OwnerCounts &GraphWalk::counts() const { return state_->counts; }
 
 } // namespace mapscope

@@ -86,6 +86,11 @@ public:
   // The pattern that the object was reached by; 0: not reached.
   std::uint32_t pattern_of(std::uint64_t address) const;
 
+  // Of each of these words: whether the objects that it lies in are still reached by the words that
+  // the walk came by, as far as they lie in the heap or in variables. A free object that became
+  // another one of the same shape is told by this alone. Errors: as AddressSpace::read.
+  Result<std::vector<bool>> still_hold(std::span<const std::uint64_t> words) const;
+
   const OwnerCounts &counts() const;
 
 private:

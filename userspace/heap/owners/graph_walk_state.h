@@ -40,6 +40,7 @@ struct GraphWalk::State {
 
   Result<> follow(std::span<const GraphRoot> roots);
   Result<> follow_rest();
+  Result<std::vector<bool>> still_hold(std::span<const std::uint64_t> words);
 
   std::vector<MapWitness> witnesses;
   std::vector<std::pair<std::uint32_t, std::uint64_t>> other_types;

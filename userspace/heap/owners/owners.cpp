@@ -140,6 +140,14 @@ Result<> OwnerFinder::validate(std::span<FoundMap> maps, const Heard &heard) {
     claims.push_back(map.claim);
   TRY(check_copies(space_, pass_->layout(), census_.copies, claims));
   TRY(check_claims(space_, pass_->layout(), claims));
+  // Types were believed of what these words are part of.
+  std::vector<std::uint64_t> words;
+  words.reserve(claims.size());
+  for (const MapClaim &claim : claims)
+    words.push_back(claim.word);
+  const std::vector<bool> hold = TRY(pass_->graph().still_hold(words));
+  for (std::size_t i = 0; i < claims.size(); ++i)
+    claims[i].does_word_hold = claims[i].does_word_hold && hold[i];
 
   auto others = heard.other_types;
   std::ranges::sort(others);
