@@ -56,8 +56,8 @@ class ThirdPartyTest(harness.EndToEndTest):
         self.assertEqual(run.report["witnesses"]["window_only"], 0)
         self.assertEqual(run.report["witnesses"]["stack_only"], 0)
 
-    def maps_of(self, pid):
-        done = harness.run_mapscope("maps", "--json", "--top", 0, "-p", pid)
+    def maps_of(self, pid, *options):
+        done = harness.run_mapscope("maps", "--json", "--top", 0, "-p", pid, *options)
         self.assertEqual(done.returncode, harness.CLEAN, done.stderr.decode())
         report = json.loads(done.stdout)
         totals = report["totals"]
@@ -92,6 +92,22 @@ class ThirdPartyTest(harness.EndToEndTest):
             self.assertGreater(heap[key], 0.5 * min(before[name], after[name]), key)
             self.assertLess(heap[key], 2 * max(before[name], after[name]), key)
         self.assertLess(totals["bytes"], heap["in_use_bytes"])
+
+    def assert_owners_are_right(self, pid, collection, share_min):
+        """No map that was called garbage survives when the program collects, and most that do have an owner and a type."""
+        report = self.maps_of(pid, "--owners")
+        for _ in range(2):
+            self.assertTrue(answers(collection))
+        survivors = {(row["address"], row["seed"]) for row in self.maps_of(pid, "--no-owners")["maps"]}
+        alive = [row for row in report["maps"] if row["len"] > 0 and (row["address"], row["seed"]) in survivors]
+        self.assertEqual([row for row in alive if row["reachable"] is False], [])
+        known = [row for row in alive if row["type_certainty"] == "exact" and row["owner_path"]]
+        print(f"{report['process']['exe']}: {len(known)} of {len(alive)} maps that survive have an exact type and an owner", file=sys.stderr)
+        self.assertGreaterEqual(len(known), share_min * len(alive))
+        for row in report["maps"]:
+            if row["reachable"]:
+                self.assertTrue(row["owner"] and row["owner_path"], row)
+            self.assertFalse(row["sites"] and any(share["function"].startswith("runtime.") for share in row["sites"]), row)
 
 
 @unittest.skipUnless(shutil.which("prometheus"), "prometheus is not installed (Debian: prometheus).")
@@ -133,6 +149,10 @@ class PrometheusTest(ThirdPartyTest):
         with self.scraping() as (server, address):
             self.assert_maps_are_plausible(server.pid, f"{address}/metrics", maps_min=1000)
 
+    def test_owners_of_the_maps_of_a_running_server(self):
+        with self.scraping() as (server, address):
+            self.assert_owners_are_right(server.pid, f"{address}/debug/pprof/heap?gc=1", share_min=0.7)
+
 
 @unittest.skipUnless(shutil.which("etcd"), "etcd is not installed (Debian: etcd-server).")
 class EtcdTest(ThirdPartyTest):
@@ -156,6 +176,7 @@ class CaddyTest(ThirdPartyTest):
                                  env=os.environ | {"HOME": str(directory), "XDG_DATA_HOME": str(directory)}) as server:
                 harness.wait_for(lambda: answers(f"http://{admin}/metrics"), "caddy answers")
                 self.assert_maps_are_plausible(server.pid, f"http://{admin}/metrics", maps_min=100)
+                self.assert_owners_are_right(server.pid, f"http://{admin}/debug/pprof/heap?gc=1", share_min=0.7)
 
 
 @unittest.skipUnless(shutil.which("npm"), "npm is not installed, which brings this program.")

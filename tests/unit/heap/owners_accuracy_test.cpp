@@ -221,7 +221,7 @@ TEST_P(OwnersAccuracyTest, EveryMapHasItsTypeAndWhoHoldsIt) {
     SCOPED_TRACE(pass);
     auto maps = look(survey);
     ASSERT_TRUE(maps);
-    std::uint64_t variables = 0, typed = 0, owned = 0, held = 0, framed = 0;
+    std::uint64_t variables = 0, told = 0, typed = 0, owned = 0, held = 0, framed = 0;
     for (const auto &[address, line] : program.owners) {
       const TrueOwner truth = TrueOwner::of(line, program.maps[address].type);
       const auto found = maps->find(address);
@@ -235,8 +235,9 @@ TEST_P(OwnersAccuracyTest, EveryMapHasItsTypeAndWhoHoldsIt) {
       if (truth.kind != "variable")
         continue;
       ++variables;
-      typed += found->second.certainty == TypeCertainty::exact;
       owned += found->second.owner.reach == Reach::reachable;
+      told += is_type_told(truth);
+      typed += is_type_told(truth) && found->second.certainty == TypeCertainty::exact;
       if (GetParam().has_symbols())
         expect_variable(found->second, truth);
     }
@@ -244,12 +245,14 @@ TEST_P(OwnersAccuracyTest, EveryMapHasItsTypeAndWhoHoldsIt) {
       const auto found = maps->find(address);
       if (found == maps->end())
         continue;
-      EXPECT_NE(found->second.certainty, TypeCertainty::exact) << kind << describe(found->second);
+      // Of a header and its copy the census takes one, and the array that both have tells its type.
+      EXPECT_TRUE(kind == "copy" || found->second.certainty != TypeCertainty::exact)
+          << kind << describe(found->second);
       EXPECT_NE(found->second.owner.reach, Reach::reachable) << kind << describe(found->second);
     }
-    fmt::print(stderr, "{}: {} maps of variables, {} typed, {} owned\n", GetParam().name(),
-               variables, typed, owned);
-    EXPECT_GE(typed * 100, variables * (GetParam().has_symbols() ? 95 : 80));
+    fmt::print(stderr, "{}: {} maps of variables, {} of {} typed, {} owned\n", GetParam().name(),
+               variables, typed, told, owned);
+    EXPECT_GE(typed * 100, told * (GetParam().has_symbols() ? 100 : 80));
     EXPECT_GE(owned * 100, variables * 99);
     // A word that a frame no longer uses, or that its caller keeps for it, names another frame.
     EXPECT_GE(framed * 100, held * 75);
