@@ -129,7 +129,7 @@ Result<bool> RootReader::read_bitmap(const MaskedData &masked, std::vector<std::
   MemoryRead read{{bias_.to_process(masked.field)}, std::as_writable_bytes(std::span{&vector, 1})};
   TRY(space_.read({&read, 1}));
   if (!read.is_read || masked.range.size_bytes > kMaskedBytesMax || vector.n < 0 ||
-      static_cast<std::uint64_t>(vector.n) > words)
+      static_cast<std::uint64_t>(vector.n) != words)
     return false;
   bits.resize((static_cast<std::uint64_t>(vector.n) + 7) / 8);
   MemoryRead map{{vector.bytes}, bits};
