@@ -188,17 +188,20 @@ void MapLearnerBpfTest::expect_true(const LearnedWrites &learned) {
 }
 
 TEST_P(MapLearnerBpfTest, EveryMapThatIsWrittenIsLearnedWithItsTypeAndLine) {
-  const LearnedWrites learned = learn(1500ms);
-  expect_true(learned);
   std::set<std::uint64_t> seen, kept = restless_->kept_maps();
-  for (const LearnedWrite &write : learned.writes)
-    seen.insert(write.map.value);
+  // On a busy machine a goroutine may not run at all while probes are there.
+  for (int turn = 0; turn < 20 && !std::ranges::includes(seen, kept); ++turn) {
+    const LearnedWrites learned = learn(1500ms);
+    expect_true(learned);
+    for (const LearnedWrite &write : learned.writes)
+      seen.insert(write.map.value);
+    EXPECT_TRUE(std::ranges::is_sorted(learned.writes));
+    EXPECT_GE(learned.flash_count, 1u);
+    EXPECT_LE(learned.attached_ns, learned.duration_ns);
+    EXPECT_EQ(learned.lost, 0u);
+    EXPECT_EQ(learned.stopped_by, "");
+  }
   EXPECT_TRUE(std::ranges::includes(seen, kept));
-  EXPECT_TRUE(std::ranges::is_sorted(learned.writes));
-  EXPECT_GE(learned.flash_count, 1u);
-  EXPECT_LE(learned.attached_ns, learned.duration_ns);
-  EXPECT_EQ(learned.lost, 0u);
-  EXPECT_EQ(learned.stopped_by, "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Releases, MapLearnerBpfTest,

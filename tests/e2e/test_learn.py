@@ -50,27 +50,35 @@ class LearnTest(MapsTest):
         harness.wait_for(lambda: process.poll() is not None or harness.bpf_objects(process), "mapscope learns")
         self.assertIsNone(process.poll(), "it ended before")
 
-    def test_types_and_lines_are_those_of_the_source(self):
+    def written_maps(self, report):
+        """Maps by address, all of which are held against the source."""
         lines = SOURCE.read_text().splitlines()
+        written = {row["address"]: row for row in report["maps"] if row["written_at"]}
+        for row in written.values():
+            for place in row["written_at"]:
+                kind, text = WRITERS[place["function"]]
+                self.assertEqual(lines[place["line"] - 1].strip(), text)
+                self.assertEqual((row["type"], row["type_certainty"]), (kind, "exact"))
+                self.assertGreater(place["writes"], 0)
+        return written
+
+    def test_types_and_lines_are_those_of_the_source(self):
         for mode in MODES:
             with self.subTest(mode=mode), harness.scratch() as directory, self.restless(directory, mode) as program:
                 self.assertEqual(program.stdout.readline(), "ready\n")
-                report = self.json_of("-p", program.pid, "--learn", "1500ms")
-                self.assertEqual(changed_bytes(program.pid), 0)
                 kept = kept_maps(directory / "records")
-                written = {row["address"]: row for row in report["maps"] if row["written_at"]}
-                for row in written.values():
-                    for place in row["written_at"]:
-                        kind, text = WRITERS[place["function"]]
-                        self.assertEqual(lines[place["line"] - 1].strip(), text)
-                        self.assertEqual((row["type"], row["type_certainty"]), (kind, "exact"))
-                        self.assertGreater(place["writes"], 0)
-                self.assertLessEqual({address for address, row in written.items() if row["type"] == "map[int]int"}, kept)
-                shown = {row["address"] for row in report["maps"]}
-                self.assertLessEqual(kept & shown, set(written))
-                self.assertGreater(len(kept & shown), 0)
-                self.assertGreaterEqual(report["learned"]["flashes"], 1)
-                self.assertIsNone(report["learned"]["stopped_by"])
+                for _ in range(20):  # on a busy machine a goroutine may not run at all while probes are there
+                    report = self.json_of("-p", program.pid, "--learn", "1500ms")
+                    self.assertEqual(changed_bytes(program.pid), 0)
+                    written = self.written_maps(report)
+                    self.assertLessEqual({address for address, row in written.items() if row["type"] == "map[int]int"}, kept)
+                    self.assertGreaterEqual(report["learned"]["flashes"], 1)
+                    self.assertIsNone(report["learned"]["stopped_by"])
+                    shown = kept & {row["address"] for row in report["maps"]}  # some change too fast for a census
+                    if shown and shown <= set(written):
+                        break
+                self.assertGreater(len(shown), 0)
+                self.assertLessEqual(shown, set(written))
 
     def test_a_map_that_nobody_writes_is_written_nowhere(self):
         with harness.scratch() as directory, self.restless(directory, static=500) as program:
