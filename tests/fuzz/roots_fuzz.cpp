@@ -8,7 +8,6 @@
 
 #include "binary/go_binary.h"
 #include "binary/program_roots.h"
-#include "binary/read_facts.h"
 #include "support/synthetic_go.h"
 #include "wire/roots_archive.h"
 
@@ -28,8 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   if (!binary)
     std::abort();
   const auto roots = read_roots(*binary);
-  const auto facts = read_facts(*binary);
-  if (roots && facts && !roots_from_bytes(roots_to_bytes(*roots), RootPlaces::of(*facts)))
+  const RootPlaces places{binary->module_data().text, binary->module_data().types};
+  if (roots && !roots_from_bytes(roots_to_bytes(*roots), places))
     std::abort(); // the parent must accept an honest child
   return 0;
 }
