@@ -30,6 +30,7 @@ private:
   OwnerStep step_of(const Link &link);
   std::string text_of(std::uint32_t pattern) const;
   std::string with_indexes(std::string text, const Link &link, const OwnerPatterns::Step &step);
+  bool is_slice(std::uint32_t pattern) const;
   static StepEvidence evidence_of(const OwnerPatterns::Step &step);
 
   GraphPass &pass_;
@@ -75,26 +76,31 @@ std::string Explanation::text_of(std::uint32_t pattern) const {
              : pass_.patterns().describe_step(pattern, types_);
 }
 
+// Whether that pattern is of the elements of a slice.
+bool Explanation::is_slice(std::uint32_t pattern) const {
+  const OwnerPatterns::Step &step = pass_.patterns().step(pattern);
+  if (step.holder_type == 0)
+    return pass_.patterns().root_of(pattern).is_slice &&
+           pass_.patterns().step(step.parent).kind == StepKind::root;
+  const auto place =
+      step.kind == StepKind::field ? field_at(types_, step.holder_type, step.offset) : std::nullopt;
+  return place && place->kind == GoKind::slice;
+}
+
 // Which element of an array or slice it is follows from where the word lies.
 std::string Explanation::with_indexes(std::string text, const Link &link,
                                       const OwnerPatterns::Step &step) {
   const auto header = types_.memory().header(step.holder_type);
   const auto holder = pass_.spans().find_object(link.word);
-  if (step.kind == StepKind::captured || !header || header->size_bytes == 0)
-    return text;
-  std::uint64_t within = 0;
-  if (holder) {
-    const std::uint64_t distance = link.word - holder->data();
-    const std::uint64_t index = distance / header->size_bytes;
-    within = distance % header->size_bytes;
-    if (!steps_.empty() && steps_.back().text.ends_with("[]") && header->kind != GoKind::map &&
-        canonical_offset(types_, step.holder_type, within) ==
-            (step.offset & ~OwnerPatterns::kPointerInInterface))
-      steps_.back().text.replace(steps_.back().text.size() - 1, 1, fmt::format("{}]", index));
-  } else {
-    within = step.offset; // a variable: where it begins is not kept
-    return text;
-  }
+  if (step.kind == StepKind::captured || !header || header->size_bytes == 0 || !holder)
+    return text; // of a variable, where it begins is not kept
+  const std::uint64_t distance = link.word - holder->data();
+  const std::uint64_t index = distance / header->size_bytes;
+  const std::uint64_t within = distance % header->size_bytes;
+  if (is_slice(step.parent) && !steps_.empty() && steps_.back().text.ends_with("[]") &&
+      canonical_offset(types_, step.holder_type, within) ==
+          (step.offset & ~OwnerPatterns::kPointerInInterface))
+    steps_.back().text.replace(steps_.back().text.size() - 1, 1, fmt::format("{}]", index));
   const std::string alike = field_path(types_, step.holder_type, within, false);
   if (!alike.empty() && text.starts_with(alike))
     text.replace(0, alike.size(), field_path(types_, step.holder_type, within, true));
