@@ -293,12 +293,17 @@ Result<> GraphWalk::State::take_by_bits(const Target &target, std::optional<std:
   if (const auto type =
           !bits || (*bits & 1) == 0 ? types_.closure_type(load<std::uint64_t>(bytes, 0)) : 0;
       type != 0 && (!is_func || item.address == target.object.data())) {
+    // A func variable whose type was not linked is a word without type.
+    if (!is_func)
+      step = TRY(through_closure(step, load<std::uint64_t>(bytes, 0)));
     Target closure = target;
     closure.item = {target.object.data(), step, TRY(plans_.number_of(type)), 1};
     std::uint64_t count = 0;
     bool is_whole = false;
     if (fits(closure.item, target.object, bits, count, is_whole) && is_whole)
       return take_typed(closure, bits, bytes);
+    if (!is_func)
+      step = item.step;
   }
   if (!bits || slots.state(target.slot) != SlotState::unseen)
     return {};
