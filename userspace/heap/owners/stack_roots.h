@@ -50,7 +50,7 @@ struct StackRootLimits {
   std::uint64_t bytes_max = 256 << 20;
   std::uint64_t words_max = 8 << 20;
   std::uint64_t frames_max = 2 << 20; // that are told apart
-  unsigned rounds_max = 7; // looks at goroutines that run
+  unsigned rounds_max = 7;            // looks at goroutines that run
 };
 
 // `data`: the program's own variables, which words may point to as well. `list`: runtime.allgs.
