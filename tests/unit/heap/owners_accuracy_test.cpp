@@ -327,7 +327,8 @@ void expect_hot(const JudgedMap &map, const std::vector<std::string> &kind, cons
   ++tally.owned;
   if (map.owner.root_class == OwnerClass::goroutine) { // that just made it
     EXPECT_TRUE(map.owner.root.starts_with("main.")) << describe(map);
-  } else if (build.has_symbols()) {
+  } else if (build.has_symbols() && map.owner.root_class == OwnerClass::variable) {
+    // And the runtime's own frames hold addresses of spans, which are those of their first objects.
     EXPECT_EQ(map.owner.root, kind[1]) << describe(map);
   }
 }
