@@ -48,6 +48,54 @@ TEST(ClaimsOfMaps, HoldWhileTheHeaderHasItsSeedAndTheWordItsAddress) {
                                                        {false, false}}));
 }
 
+// Maps at 0x100, 0x200, ... with words at 0x1000, 0x1100, ... that hold what `now` says.
+std::vector<MapClaim> claims_that_hold(const std::vector<std::uint64_t> &now) {
+  std::vector<MapClaim> claims;
+  for (std::uint64_t i = 0; i < now.size(); ++i)
+    claims.push_back({.address = 0x100 * (i + 1),
+                      .word = 0x1000 + 0x100 * i,
+                      .does_word_hold = now[i] == 0x100 * (i + 1),
+                      .now = now[i]});
+  return claims;
+}
+
+std::vector<MapWitness> witnesses_of(const std::vector<MapClaim> &claims, std::uint64_t type) {
+  std::vector<MapWitness> witnesses;
+  for (const MapClaim &claim : claims)
+    witnesses.push_back({.word = claim.word, .type = type});
+  return witnesses;
+}
+
+TEST(ClaimsOfMaps, WordsThatChangedPlacesHoldForEachOther) {
+  auto claims = claims_that_hold({0x200, 0x100, 0x300});
+  const auto owner = take_exchanged_words(claims, witnesses_of(claims, 7));
+  EXPECT_EQ(owner, (std::vector<std::uint32_t>{1, 0, 2}));
+  EXPECT_EQ(claims[0].word, 0x1100u);
+  EXPECT_EQ(claims[1].word, 0x1000u);
+  for (const MapClaim &claim : claims)
+    EXPECT_TRUE(claim.does_word_hold);
+}
+
+TEST(ClaimsOfMaps, AWordThatTookAnotherPlaceHoldsForOneMapOnly) {
+  // The first word has the second map now, whose own word has it still; the third has nobody's.
+  auto claims = claims_that_hold({0x200, 0x200, 0x999});
+  const auto owner = take_exchanged_words(claims, witnesses_of(claims, 7));
+  EXPECT_EQ(owner, (std::vector<std::uint32_t>{0, 1, 2}));
+  EXPECT_FALSE(claims[0].does_word_hold);
+  EXPECT_TRUE(claims[1].does_word_hold);
+  EXPECT_FALSE(claims[2].does_word_hold);
+}
+
+TEST(ClaimsOfMaps, AWordOfAnotherTypeHoldsForNobody) {
+  auto claims = claims_that_hold({0x200, 0x100});
+  auto witnesses = witnesses_of(claims, 7);
+  witnesses[1].type = 8;
+  EXPECT_EQ(take_exchanged_words(claims, witnesses), (std::vector<std::uint32_t>{0, 1}));
+  EXPECT_EQ(take_exchanged_words(claims, witnesses_of(claims, 0)),
+            (std::vector<std::uint32_t>{0, 1}));
+  EXPECT_FALSE(claims[0].does_word_hold || claims[1].does_word_hold);
+}
+
 TEST(ClaimsOfMaps, KnowWhoseContentsAnotherHeaderHasToo) {
   FakeHeap heap;
   const std::uint64_t headers = heap.add_span(48, true);

@@ -42,6 +42,14 @@ Result<std::optional<Owners>> reuse_owners(AddressSpace &space, TypeIndex &types
     claims.push_back(
         {.address = one.map.address, .word = one.map.word == one.map.address ? 0 : one.map.word});
   TRY(check_words(space, claims));
+  std::vector<MapWitness> witnesses;
+  witnesses.reserve(known.size());
+  for (const auto &[row, map] : known)
+    witnesses.push_back(
+        {.word = map.word,
+         .type = map.type == OwnedMap::kNoType ? 0 : types.types()[map.type].descriptor.value,
+         .pattern = map.pattern});
+  const std::vector<std::uint32_t> witness_of = take_exchanged_words(claims, witnesses);
 
   Owners owners{.patterns = before.patterns, .counts = {.was_made = true}};
   owners.changed_count = before.changed_count;
@@ -57,6 +65,9 @@ Result<std::optional<Owners>> reuse_owners(AddressSpace &space, TypeIndex &types
       map.pattern = OwnerPatterns::kNone;
       map.reach = Reach::unknown;
       ++owners.changed_count;
+    } else if (witness_of[i] != i) {
+      map.word = witnesses[witness_of[i]].word;
+      map.pattern = witnesses[witness_of[i]].pattern;
     }
     owners.counts.maps_reached += map.reach == Reach::reachable;
     owners.counts.maps_unreachable += map.reach == Reach::unreachable;

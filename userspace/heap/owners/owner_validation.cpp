@@ -48,8 +48,9 @@ Result<> check_words(AddressSpace &space, std::span<MapClaim> claims) {
       space, order, sizeof(std::uint64_t),
       [&](std::uint32_t number) { return claims[number].word; },
       [&](std::uint32_t number, std::span<const std::byte> bytes) {
-        claims[number].does_word_hold = bytes.size() == sizeof(std::uint64_t) &&
-                                        load<std::uint64_t>(bytes, 0) == claims[number].address;
+        MapClaim &claim = claims[number];
+        claim.now = bytes.size() == sizeof(std::uint64_t) ? load<std::uint64_t>(bytes, 0) : 0;
+        claim.does_word_hold = claim.now == claim.address;
       });
 }
 
@@ -69,6 +70,30 @@ Result<> check_claims(AddressSpace &space, const HeapLayout &layout, std::span<M
             claims[number].seed ==
                 (is_swiss ? load<std::uint64_t>(bytes, 0) : load<std::uint32_t>(bytes, 0));
       });
+}
+
+std::vector<std::uint32_t> take_exchanged_words(std::span<MapClaim> claims,
+                                                std::span<const MapWitness> witnesses) {
+  std::vector<std::uint32_t> owner(claims.size());
+  std::iota(owner.begin(), owner.end(), 0U);
+  for (std::uint32_t from = 0; from < claims.size(); ++from) {
+    if (claims[from].word == 0 || claims[from].now == claims[from].address)
+      continue;
+    const auto map = std::ranges::lower_bound(claims, claims[from].now, {}, &MapClaim::address);
+    if (map == claims.end() || map->address != claims[from].now || map->word == 0 ||
+        map->does_word_hold)
+      continue;
+    const auto to = static_cast<std::uint32_t>(map - claims.begin());
+    if (witnesses[to].type == 0 || witnesses[to].type != witnesses[from].type)
+      continue;
+    map->does_word_hold = true;
+    owner[to] = from;
+  }
+  // Only now, since each word was to be looked at as it was.
+  for (std::uint32_t i = 0; i < claims.size(); ++i)
+    if (owner[i] != i)
+      claims[i].word = witnesses[owner[i]].word;
+  return owner;
 }
 
 Result<> check_copies(AddressSpace &space, const HeapLayout &layout,

@@ -25,12 +25,20 @@ struct MapClaim {
   bool is_same_map = false;            // it has its seed
   bool does_word_hold = false;         // and the word its address
   bool has_copy = false;               // another header points to what it holds
+  std::uint64_t now = 0;               // what the word holds; 0: it could not be read
 };
 
 // The words alone. Errors of both: as AddressSpace::read.
 Result<> check_words(AddressSpace &space, std::span<MapClaim> claims);
 // Reads words first, and headers then, each kind in the order of addresses.
 Result<> check_claims(AddressSpace &space, const HeapLayout &layout, std::span<MapClaim> claims);
+
+// Programs let two words change places, as those of a cache that they fill and one that they read.
+// So a map whose word no longer holds may have that of another one by now, where both words have
+// one type: claims get such words. Returns of each claim whose witness is its own by then.
+// `claims` are in the order of addresses.
+std::vector<std::uint32_t> take_exchanged_words(std::span<MapClaim> claims,
+                                                std::span<const MapWitness> witnesses);
 
 // Which of these are copied, or copies: nothing but a word that has the type of a map tells.
 // Errors: as AddressSpace::read.

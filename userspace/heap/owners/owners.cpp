@@ -140,6 +140,7 @@ Result<> OwnerFinder::validate(std::span<FoundMap> maps, const Heard &heard) {
     claims.push_back(map.claim);
   TRY(check_copies(space_, pass_->layout(), census_.copies, claims));
   TRY(check_claims(space_, pass_->layout(), claims));
+  const std::vector<std::uint32_t> witness_of = take_exchanged_words(claims, witnesses);
   // Types were believed of what these words are part of.
   std::vector<std::uint64_t> words;
   words.reserve(claims.size());
@@ -157,7 +158,7 @@ Result<> OwnerFinder::validate(std::span<FoundMap> maps, const Heard &heard) {
     while (other != others.end() && other->first == i)
       ++other;
     maps[i].claim = claims[i];
-    maps[i].owned.pattern = witnesses[i].pattern;
+    maps[i].owned.pattern = witnesses[witness_of[i]].pattern;
     judge(maps[i], {first, other}, witnesses[i].type);
   }
   settle_disputes(maps);
