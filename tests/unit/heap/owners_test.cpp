@@ -199,7 +199,7 @@ protected:
     memory.put(kWords + 8 * i, address(i));
   }
   std::optional<Owners> reuse() {
-    auto owners = reuse_owners(memory, *index, census, before);
+    auto owners = reuse_owners(memory, *index, census, before, now_ns);
     EXPECT_TRUE(owners);
     return *std::move(owners);
   }
@@ -207,6 +207,7 @@ protected:
   testing::FakeMemory memory;
   Census census;
   Owners before;
+  std::uint64_t now_ns = 1'000'000'000;
 };
 
 TEST_F(ReuseTest, WhatStillHoldsIsNotFoundOutAgain) {
@@ -244,6 +245,20 @@ TEST_F(ReuseTest, ManyNewMapsAreWorthAWalk) {
   EXPECT_TRUE(reuse());
   for (std::uint64_t i = 4; i < 10; ++i)
     add_map(kMaps + i);
+  EXPECT_FALSE(reuse());
+}
+
+TEST_F(ReuseTest, AWalkIsNotMadeAgainWhileItWouldTakeMoreThanATwentieth) {
+  for (std::uint64_t i = 0; i < kMaps / 2; ++i)
+    add_map(kMaps + i);
+  before.walked_at_ns = now_ns;
+  before.walk_cpu_ns = 1'000'000;
+  now_ns += 19'000'000;
+  const auto owners = reuse();
+  ASSERT_TRUE(owners);
+  EXPECT_EQ(owners->counts.maps_reached, kMaps);
+  EXPECT_EQ(owners->find({address(kMaps)}, kMaps + 1), nullptr);
+  now_ns += 1'000'000;
   EXPECT_FALSE(reuse());
 }
 

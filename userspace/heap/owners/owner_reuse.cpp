@@ -10,6 +10,7 @@ namespace mapscope {
 namespace {
 
 constexpr std::uint64_t kShareMax = 20; // one of so many may be new, or lost
+constexpr std::uint64_t kRestMin = 20;  // times what a walk takes, until the next one
 
 struct KnownMap {
   std::size_t row = 0; // in the census
@@ -19,7 +20,7 @@ struct KnownMap {
 } // namespace
 
 Result<std::optional<Owners>> reuse_owners(AddressSpace &space, TypeIndex &types, Census &census,
-                                           const Owners &before) {
+                                           const Owners &before, std::uint64_t now_ns) {
   std::vector<KnownMap> known;
   known.reserve(census.maps.size());
   std::uint64_t new_count = before.changed_count;
@@ -31,7 +32,9 @@ Result<std::optional<Owners>> reuse_owners(AddressSpace &space, TypeIndex &types
     else
       ++new_count;
   }
-  const std::uint64_t new_max = census.maps.size() / kShareMax;
+  // Short-lived maps are new in each census; a walk for each would be the census of them, dearer.
+  const bool is_walk_due = (now_ns - before.walked_at_ns) / kRestMin >= before.walk_cpu_ns;
+  const std::uint64_t new_max = is_walk_due ? census.maps.size() / kShareMax : ~std::uint64_t{0};
   if (new_count > new_max)
     return std::nullopt;
 
@@ -53,6 +56,8 @@ Result<std::optional<Owners>> reuse_owners(AddressSpace &space, TypeIndex &types
 
   Owners owners{.patterns = before.patterns, .counts = {.was_made = true}};
   owners.changed_count = before.changed_count;
+  owners.walked_at_ns = before.walked_at_ns;
+  owners.walk_cpu_ns = before.walk_cpu_ns;
   owners.counts.is_complete = before.counts.is_complete;
   owners.counts.goroutines_left_out = before.counts.goroutines_left_out;
   owners.counts.stopped_by = before.counts.stopped_by;

@@ -291,7 +291,9 @@ Result<Owners> OwnerFinder::find(OwnerPatterns patterns) {
     }
   std::ranges::sort(owners.maps, {}, &OwnedMap::address);
   counts_.was_made = true;
-  counts_.cpu_ms = (now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns_) / 1'000'000;
+  owners.walk_cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns_;
+  owners.walked_at_ns = now_ns(CLOCK_MONOTONIC);
+  counts_.cpu_ms = owners.walk_cpu_ns / 1'000'000;
   owners.counts = counts_;
   return owners;
 }
@@ -311,7 +313,7 @@ Result<Owners> find_owners(AddressSpace &space, const OwnerContext &context, Typ
   const std::uint64_t start_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
   std::optional<Owners> owners;
   if (before != nullptr && before->counts.was_made)
-    owners = TRY(reuse_owners(space, type_check.index(), census, *before));
+    owners = TRY(reuse_owners(space, type_check.index(), census, *before, now_ns(CLOCK_MONOTONIC)));
   if (owners)
     owners->counts.cpu_ms = (now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns) / 1'000'000;
   else
