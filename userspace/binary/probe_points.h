@@ -8,8 +8,8 @@
 namespace mapscope {
 
 // Fills what of `facts` comes from the code: map implementation, operations, heap requests,
-// misuse, map writes, inlined copies, map functions and ranges, runtime text, syscall6, systemstack_switch
-// and the TLS offset; and adds a warning for everything that will not be seen.
+// misuse, map writes, inlined copies, map functions and ranges, runtime text, syscall6,
+// systemstack_switch and the TLS offset; and adds a warning for everything that will not be seen.
 //
 // `facts` must have machine, version and uses_pgo already. Errors: malformed (a function that
 // pclntab names is not in the file). A function without a safe probe point is left out, with
