@@ -17,6 +17,7 @@ constexpr std::uint32_t kScan = 0x1000;            // a flag: the collector look
 constexpr std::uint64_t kStackBytesMax = 1 << 30;  // runtime/proc.go, main: maxstacksize
 constexpr std::size_t kGoroutinesAtOnce = 1 << 10; // stacks that are read with one call
 constexpr std::uint64_t kBytesAtOnce = 4 << 20;
+constexpr std::size_t kRunningMax = 1 << 12; // at a time: as many as threads
 
 } // namespace
 
@@ -84,8 +85,9 @@ GoroutineStacks::parse(std::uint64_t address, std::span<const std::byte> bytes) 
                   found.status <= kDeadExtra && found.stack_lo != 0 &&
                   found.stack_lo < found.stack_hi && found.stack_hi % 8 == 0 &&
                   found.stack_hi - found.stack_lo <= kStackBytesMax;
-  found.has_stopped = found.status != kRunning && found.status != kCopyStack &&
-                      found.stack_lo <= found.sp && found.sp < found.stack_hi;
+  found.is_copied = found.status == kCopyStack;
+  found.has_stopped = found.status != kRunning && !found.is_copied && found.stack_lo <= found.sp &&
+                      found.sp < found.stack_hi;
   return is_sound ? std::optional{found} : std::nullopt;
 }
 
@@ -142,6 +144,28 @@ Result<> GoroutineStacks::visit(std::uint64_t stack_bytes_max, std::uint64_t byt
         left_.push_back(chunk[i]);
       else if (after[i]->is_alive)
         TRY(visit(stacks[i], reads[i].into));
+  }
+  return {};
+}
+
+Result<> GoroutineStacks::visit_running(std::uint64_t stack_bytes_max, std::uint64_t bytes_max,
+                                        const Visit &visit) {
+  std::vector<std::byte> bytes;
+  for (const std::uint64_t address : std::span{left_}.first(std::min(left_.size(), kRunningMax))) {
+    const auto before = TRY(read({&address, 1})).front();
+    if (!before || !before->has_stack())
+      continue;
+    const std::uint64_t taken =
+        std::min({before->stack_hi - before->stack_lo, stack_bytes_max, bytes_max}) &
+        ~std::uint64_t{7};
+    bytes_max -= taken;
+    bytes.resize(taken);
+    MemoryRead stack{{before->stack_hi - taken}, bytes};
+    TRY(space_.read({&stack, 1}));
+    const auto after = TRY(read({&address, 1})).front();
+    if (stack.is_read && after && after->has_stack() && after->id == before->id &&
+        after->stack_lo == before->stack_lo && after->stack_hi == before->stack_hi)
+      TRY(visit({.goroutine = before->id, .range = {stack.address, taken}, .is_cut = true}, bytes));
   }
   return {};
 }

@@ -39,6 +39,10 @@ public:
   // the outermost; `bytes_max`: of all in this call.
   using Visit = std::function<Result<>(const LiveStack &, std::span<const std::byte>)>;
   Result<> visit(std::uint64_t stack_bytes_max, std::uint64_t bytes_max, const Visit &visit);
+  // Visits the stacks of those that are left, all of each, as it was at different moments: what a
+  // goroutine left behind below its stack pointer is among it. They are still left after that.
+  Result<> visit_running(std::uint64_t stack_bytes_max, std::uint64_t bytes_max,
+                         const Visit &visit);
 
   std::uint64_t left_count() const { return left_.size() + unlisted_count_; }
 
@@ -53,6 +57,8 @@ private:
     std::uint64_t id = 0, stack_lo = 0, stack_hi = 0, sp = 0, pc = 0, link = 0, closure = 0;
     std::uint32_t status = 0;
     bool is_alive = false, has_stopped = false;
+    bool has_stack() const { return is_alive && !is_copied; }
+    bool is_copied = false; // its stack is, to elsewhere
     friend bool operator==(const Goroutine &, const Goroutine &) = default;
   };
 

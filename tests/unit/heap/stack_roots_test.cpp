@@ -54,7 +54,7 @@ protected:
     if (!binary)
       return holders;
     for (const StackWord &word : roots.words) {
-      if (!program.noise.contains(word.value))
+      if (!program.noise.contains(word.value) || roots.frames[word.frame].is_running)
         continue;
       const std::array address{ElfAddress{roots.frames[word.frame].pc}};
       auto frames = binary->symbolize(address);
@@ -100,12 +100,38 @@ TEST_P(StackRootsTest, KnowsTheFrameOfEachWord) {
   EXPECT_GE(roots->goroutine_count, 10u);
   for (const StackWord &word : roots->words) {
     const StackFrame &frame = roots->frames[word.frame];
-    EXPECT_NE(frame.pc, 0u);
+    EXPECT_EQ(frame.pc == 0, frame.is_running);
     const StackFrame *found = roots->frame_at(word.address);
     EXPECT_TRUE(found == &frame || found == nullptr); // a closure is in the g
   }
   EXPECT_EQ(roots->frame_at(8), nullptr);
   EXPECT_EQ(roots->frame_at(~std::uint64_t{7}), nullptr);
+}
+
+// One of its goroutines runs at any time, and holds a map.
+TEST_P(StackRootsTest, ReadsTheWholeStackOfAGoroutineThatRuns) {
+  CensusProgram program(path(), {});
+  ASSERT_TRUE(program.is_ready());
+  std::set<std::string> holders;
+  for (int look = 0; look < 400 && holders.size() < 2; ++look) {
+    auto roots = read(program, {.rounds_max = 1});
+    ASSERT_TRUE(roots) << roots.error().message();
+    EXPECT_TRUE(std::ranges::is_sorted(roots->frames, {}, &StackFrame::is_running)); // the last
+    std::set<std::uint64_t> running;
+    for (const StackWord &word : roots->words) {
+      const StackFrame &frame = roots->frames[word.frame];
+      if (!frame.is_running)
+        continue;
+      EXPECT_EQ(frame.pc, 0u);
+      EXPECT_EQ(roots->frame_at(word.address), nullptr);
+      running.insert(frame.goroutine);
+      if (program.noise.contains(word.value))
+        holders.insert(program.noise[word.value]);
+    }
+    EXPECT_GE(roots->left_out_count, running.size());
+    EXPECT_LE(running.size(), 2u);
+  }
+  EXPECT_GE(holders.size(), 2u);
 }
 
 TEST_P(StackRootsTest, CountsWhatLiesBeyondALimit) {

@@ -70,6 +70,8 @@ Result<> GraphPass::follow_all() {
   TRY(walk_->follow(lists.wrappers));
   TRY(read_finalizers(lists));
   TRY(walk_->follow(lists.runtime));
+  // Calls that are over have left words there, which hold nothing.
+  TRY(walk_->follow(lists.running));
   left_out_ = std::move(lists.left_out);
   return {};
 }

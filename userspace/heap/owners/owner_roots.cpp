@@ -259,9 +259,10 @@ Result<> RootReader::read_frames(const StackRoots &stacks, Symbolizer *symbolize
       continue;
     const std::uint32_t pattern = frame_patterns_[word.frame];
     const OwnerRoot &root = patterns_.root_of(pattern);
-    (root.root_class == OwnerClass::runtime ? lists.runtime
-     : is_wrapper(root.name)                ? lists.wrappers
-                                            : lists.frames)
+    (stacks.frames[word.frame].is_running     ? lists.running
+     : root.root_class == OwnerClass::runtime ? lists.runtime
+     : is_wrapper(root.name)                  ? lists.wrappers
+                                              : lists.frames)
         .push_back(
             {.address = word.address, .pattern = pattern, .value = word.value, .has_value = true});
   }
@@ -285,7 +286,9 @@ void RootReader::name_frames(const StackRoots &stacks, std::span<const std::stri
     if (is_wrapper(caller) && i > 0 && stacks.frames[i - 1].goroutine == goroutine &&
         !functions[i - 1].empty() && !is_runtime_function(functions[i - 1]))
       root.name = functions[i - 1];
-    if (caller.empty())
+    if (stacks.frames[i].is_running)
+      root.name = "a goroutine that runs";
+    else if (caller.empty())
       root = functions[i].empty()
                  ? OwnerRoot{OwnerClass::goroutine, "a goroutine", StepEvidence::stack}
                  : OwnerRoot{OwnerClass::runtime, functions[i], StepEvidence::stack};

@@ -27,6 +27,7 @@ struct RootLists {
   std::vector<GraphRoot> frames;         // of goroutines
   std::vector<GraphRoot> wrappers;       // frames that do nothing but call such a function
   std::vector<GraphRoot> runtime;        // of all these, what the runtime keeps for itself
+  std::vector<GraphRoot> running;        // stacks of goroutines that run
   std::vector<std::string> left_out;     // sentences: roots that could not be read
 };
 

@@ -21,6 +21,7 @@ public:
         roots_(roots) {}
 
   Result<> read(const LiveStack &stack, std::span<const std::byte> bytes);
+  void read_running(const LiveStack &stack, std::span<const std::byte> bytes);
 
 private:
   struct Step {
@@ -34,6 +35,8 @@ private:
                                        std::span<const std::byte> bytes);
   void add_frame(const LiveStack &stack, std::span<const std::byte> bytes, std::uint64_t pc,
                  std::uint64_t start, std::uint64_t end);
+  void add_words(const LiveStack &stack, std::span<const std::byte> bytes, std::uint64_t start,
+                 std::uint64_t end);
   void add_word(std::uint64_t address, std::uint64_t value);
   bool is_wanted(std::uint64_t value) const {
     return spans_.find_object(value).has_value() ||
@@ -93,6 +96,11 @@ void RootReader::add_frame(const LiveStack &stack, std::span<const std::byte> by
     roots_.ranges.push_back({start, end, static_cast<std::uint32_t>(roots_.frames.size() - 1)});
   if (start == stack.range.start.value && is_wanted(stack.closure))
     add_word(stack.context.value, stack.closure);
+  add_words(stack, bytes, start, end);
+}
+
+void RootReader::add_words(const LiveStack &stack, std::span<const std::byte> bytes,
+                           std::uint64_t start, std::uint64_t end) {
   for (std::uint64_t address = start; address + 8 <= end; address += 8)
     if (auto value = load<std::uint64_t>(bytes, address - stack.range.start.value);
         is_wanted(value))
@@ -119,6 +127,12 @@ Result<> RootReader::read(const LiveStack &stack, std::span<const std::byte> byt
   if (stack.is_cut || roots_.words.size() >= limits_.words_max)
     ++roots_.left_out_count;
   return {};
+}
+
+// No map's header is looked for on it, so it is in none of the ranges.
+void RootReader::read_running(const LiveStack &stack, std::span<const std::byte> bytes) {
+  roots_.frames.push_back({.goroutine = stack.goroutine, .is_running = true});
+  add_words(stack, bytes, stack.range.start.value, stack.range.end().value);
 }
 
 } // namespace
@@ -152,6 +166,11 @@ Result<StackRoots> read_stack_roots(AddressSpace &space, const BinaryFacts &fact
                        return reader.read(stack, bytes);
                      }));
   }
+  TRY(stacks.visit_running(limits.stack_bytes_max, bytes_left,
+                           [&](const LiveStack &stack, std::span<const std::byte> bytes) {
+                             reader.read_running(stack, bytes);
+                             return Result<>{};
+                           }));
   roots.left_out_count += stacks.left_count();
   std::ranges::sort(roots.ranges, {}, &StackRoots::FrameRange::start);
   return roots;

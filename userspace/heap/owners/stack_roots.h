@@ -19,6 +19,9 @@ struct StackFrame {
   // In the frame's function: where the goroutine is, or returns to, less 1. 0: not known, and what
   // lies further out on this stack is in this frame, too.
   std::uint64_t pc = 0;
+  // The goroutine ran whenever it was looked at: this is all of its stack (pc is 0), read while it
+  // changed, with what calls that are over left there.
+  bool is_running = false;
 };
 
 struct StackWord {
@@ -28,8 +31,9 @@ struct StackWord {
 
 struct StackRoots {
   std::vector<StackFrame> frames; // one goroutine after the other, innermost first
-  // In the order of frames. The closure that a goroutine starts with or goes on with, which lies in
-  // its g and not on its stack, counts as the innermost frame's.
+  // In the order of frames; those of goroutines that run are the last. The closure that a goroutine
+  // starts with or goes on with, which lies in its g and not on its stack, counts as the innermost
+  // frame's.
   std::vector<StackWord> words;
   std::uint64_t goroutine_count = 0;
   std::uint64_t left_out_count = 0; // ran whenever they were looked at, or lay beyond a limit
