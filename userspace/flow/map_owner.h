@@ -111,8 +111,8 @@ struct OwnerCounts {
   std::uint64_t maps_reached = 0, maps_unreachable = 0;
   std::uint64_t maps_changed = 0; // they, or the word that leads to them, changed meanwhile
   std::uint64_t goroutines_left_out = 0;
-  std::uint64_t cpu_ms = 0;
-  std::string stopped_by; // a sentence, where a budget ended it
+  std::optional<std::uint64_t> cpu_ms; // absent: of a file, which has to say the same each time
+  std::string stopped_by;              // a sentence, where a budget ended it
 };
 
 // Of the memory profile of the process.

@@ -42,6 +42,8 @@ Result<> MapHolders::look(const HeapAnchors &anchors, TypeCheck &type_check, Cen
   owners_ = TRY(
       find_owners(*source_.memory, context, type_check, census, has_owners_ ? &owners_ : nullptr));
   has_looked_ = has_owners_ = true;
+  if (!source_.is_live)
+    owners_.counts.cpu_ms.reset();
   census.type_sets = type_check.index().sets().all(); // there may be new ones
   types_ = type_check.index().go_types();
   described_.clear();

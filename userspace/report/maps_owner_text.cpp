@@ -27,10 +27,12 @@ void append_owner_counts(const OwnerCounts &counts, bool colour, std::string &ou
   const std::uint64_t objects = counts.objects_typed + counts.objects_untyped;
   append_labelled(
       "owners",
-      fmt::format("{} reached through {}, {} of known type; {} read, {} of CPU",
+      fmt::format("{} reached through {}, {} of known type; {} read{}",
                   format_counted(counts.maps_reached, "map"), format_counted(objects, "object"),
                   percent_text(counts.objects_typed, objects), format_bytes(counts.bytes_read),
-                  format_duration(counts.cpu_ms * 1'000'000)),
+                  counts.cpu_ms
+                      ? fmt::format(", {} of CPU", format_duration(*counts.cpu_ms * 1'000'000))
+                      : ""),
       colour, out);
   auto gap = [&](std::uint64_t count, std::string_view noun, std::string_view what) {
     if (count != 0)
