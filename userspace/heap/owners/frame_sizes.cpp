@@ -19,7 +19,7 @@ constexpr std::uint64_t kFunctionBytesMin = 16;  // functions are aligned to tha
 constexpr std::uint64_t kTextBytesMax = 1 << 30; // what a bucket can tell of is far below
 constexpr std::uint8_t kTopFrame = 1;            // a flag of _func: internal/abi, FuncFlagTopFrame
 constexpr std::uint8_t kAsyncPreempt = 3;        // internal/abi, FuncID_asyncPreempt, since Go 1.17
-constexpr std::uint32_t kFrameBytesMax = 1 << 30;
+constexpr std::int32_t kFrameBytesMax = 1 << 30;
 
 // A number of seven bits a byte, the lowest first.
 std::optional<std::uint32_t> take_varint(std::span<const std::byte> &bytes) {
@@ -61,6 +61,22 @@ Result<FrameSizes::Layout> FrameSizes::layout_of(const BinaryFacts &facts) {
     layout.module_bytes = std::max(layout.module_bytes, slice + 16);
   for (std::uint32_t word : {layout.findfunctab, layout.minpc, layout.text, layout.etext})
     layout.module_bytes = std::max(layout.module_bytes, word + 8);
+  const auto args = facts.layout.find("runtime._func.args");
+  const auto npcdata = facts.layout.find("runtime._func.npcdata");
+  const auto nfuncdata = facts.layout.find("runtime._func.nfuncdata");
+  const auto gofunc = facts.layout.find("runtime.moduledata.gofunc");
+  layout.has_maps = args && npcdata && nfuncdata && *args + 4 <= layout.func_bytes &&
+                    *npcdata + 4 <= layout.func_bytes && *nfuncdata < layout.func_bytes;
+  if (layout.has_maps) {
+    layout.args = *args;
+    layout.npcdata = *npcdata;
+    layout.nfuncdata = *nfuncdata;
+  }
+  layout.has_gofunc = gofunc && *gofunc <= 4096;
+  if (layout.has_gofunc) {
+    layout.gofunc = *gofunc;
+    layout.module_bytes = std::max(layout.module_bytes, layout.gofunc + 8);
+  }
   const std::uint32_t word = layout.functab_bytes / 2; // two numbers of 8 bytes, or of 4
   if ((word != 4 && word != 8) || layout.funcoff != word || layout.pcsp + 4 > layout.func_bytes ||
       layout.func_id >= layout.func_bytes || layout.flag >= layout.func_bytes)
@@ -83,6 +99,7 @@ Result<FrameSizes> FrameSizes::open(AddressSpace &space, const BinaryFacts &fact
   sizes.min_pc_ = word(layout.minpc);
   sizes.text_ = word(layout.text);
   sizes.text_end_ = word(layout.etext);
+  sizes.gofunc_ = layout.has_gofunc ? word(layout.gofunc) : 0;
   if (sizes.text_end_ - sizes.min_pc_ > kTextBytesMax || sizes.text_ > sizes.text_end_)
     return fail(Errc::not_found, "the tables of functions at {:#x} make no sense",
                 bias.to_process(facts.module_data).value);
@@ -120,7 +137,7 @@ Result<std::optional<FrameSizes::Function>> FrameSizes::find_function(std::uint6
   return std::nullopt;
 }
 
-Result<std::optional<std::uint32_t>> FrameSizes::size_at(std::uint64_t pc, const Function &function,
+Result<std::optional<std::int32_t>> FrameSizes::value_at(std::uint64_t pc, const Function &function,
                                                          std::uint32_t table) {
   if (table == 0 || table >= pctab_.len)
     return std::nullopt;
@@ -141,7 +158,7 @@ Result<std::optional<std::uint32_t>> FrameSizes::size_at(std::uint64_t pc, const
       value += (*change & 1) != 0 ? ~(*change >> 1) : *change >> 1;
       here += *distance * quantum_;
       if (pc < here)
-        return value <= kFrameBytesMax && value % 8 == 0 ? std::optional{value} : std::nullopt;
+        return static_cast<std::int32_t>(value);
       if (here >= function.end)
         return std::nullopt;
     }
@@ -157,27 +174,116 @@ Result<std::optional<FrameSize>> FrameSizes::look_up(std::uint64_t pc) {
     return std::nullopt;
   std::vector<std::byte> func(layout_.func_bytes);
   TRY(read_exactly(space_, function->address, func));
-  const auto size = TRY(size_at(pc, *function, load<std::uint32_t>(func, layout_.pcsp)));
-  if (!size)
+  const auto bytes = TRY(value_at(pc, *function, load<std::uint32_t>(func, layout_.pcsp)));
+  if (!bytes || *bytes < 0 || *bytes > kFrameBytesMax || *bytes % 8 != 0)
     return std::nullopt;
-  return FrameSize{.entry = function->entry,
-                   .size_bytes = *size,
-                   .is_outermost = (load<std::uint8_t>(func, layout_.flag) & kTopFrame) != 0,
-                   .is_async_preempt = load<std::uint8_t>(func, layout_.func_id) == kAsyncPreempt};
+  FrameSize size;
+  size.entry = function->entry;
+  size.size_bytes = static_cast<std::uint32_t>(*bytes);
+  size.is_outermost = (load<std::uint8_t>(func, layout_.flag) & kTopFrame) != 0;
+  size.is_async_preempt = load<std::uint8_t>(func, layout_.func_id) == kAsyncPreempt;
+  if (auto maps = look_up_maps(pc, *function, func, size);
+      !maps && maps.error().code() != Errc::not_found)
+    return std::unexpected(std::move(maps).error());
+  return size;
 }
 
-Result<std::optional<FrameSize>> FrameSizes::at(std::uint64_t pc) {
+// Behind a _func: where its tables of values by program counter begin, then where the tables are
+// that hold for all of the function.
+Result<> FrameSizes::look_up_maps(std::uint64_t pc, const Function &function,
+                                  std::span<const std::byte> func, FrameSize &size) {
+  constexpr std::size_t kMapBytesMax = 64 << 20; // of all functions: they may lie
+  if (!layout_.has_maps || map_bytes_ > kMapBytesMax)
+    return {};
+  constexpr std::uint32_t kStackMapIndex = 1;                         // of values by counter
+  constexpr std::size_t kArgsMaps = 0, kLocalsMaps = 1, kObjects = 2; // of the others
+  const auto value_count = load<std::uint32_t>(func, layout_.npcdata);
+  const auto table_count = load<std::uint8_t>(func, layout_.nfuncdata);
+  constexpr std::uint32_t kValuesMax = 64;
+  if (value_count > kValuesMax)
+    return {};
+  const std::uint64_t values = function.address + layout_.nfuncdata + 1;
+  std::uint64_t tables = values + 4 * value_count;
+  if (!layout_.has_gofunc)
+    tables = (tables + 7) & ~std::uint64_t{7};
+  const auto args = load<std::uint32_t>(func, layout_.args); // negative: not known
+  size.args_bytes = args <= kFrameBytesMax ? args & ~std::uint32_t{7} : 0;
+
+  std::int32_t index = -1;
+  if (pc != function.entry && value_count > kStackMapIndex) {
+    const auto table = TRY(read_value<std::uint32_t>(space_, values + 4 * kStackMapIndex));
+    index = TRY(value_at(pc - 1, function, table)).value_or(-1);
+  }
+  // -1: the prologue, where what it begins with is alive.
+  const std::uint32_t map = index < 0 ? 0 : static_cast<std::uint32_t>(index);
+  auto table_at = [&](std::size_t which) -> Result<std::uint64_t> {
+    if (which >= table_count)
+      return 0;
+    if (!layout_.has_gofunc)
+      return TRY(read_value<std::uint64_t>(space_, tables + 8 * which));
+    const auto offset = TRY(read_value<std::uint32_t>(space_, tables + 4 * which));
+    return offset == ~std::uint32_t{0} ? 0 : gofunc_ + offset;
+  };
+  size.locals = TRY(read_live_words(TRY(table_at(kLocalsMaps)), map));
+  if (size.args_bytes != 0)
+    size.args = TRY(read_live_words(TRY(table_at(kArgsMaps)), map));
+  TRY(read_objects(TRY(table_at(kObjects)), size));
+  map_bytes_ += size.locals.bits.size() + size.args.bits.size() +
+                size.objects.size() * sizeof(FrameSize::StackObject);
+  return {};
+}
+
+// Go source: runtime/symtab.go, stackmap.
+Result<LiveWords> FrameSizes::read_live_words(std::uint64_t table, std::uint32_t index) {
+  LiveWords words;
+  if (table == 0)
+    return words;
+  const auto counts = TRY((read_value<std::array<std::int32_t, 2>>(space_, table)));
+  const auto [map_count, word_count] = counts;
+  constexpr std::int32_t kWordsMax = 1 << 16;
+  if (map_count <= 0 || word_count < 0 || word_count > kWordsMax ||
+      index >= static_cast<std::uint32_t>(map_count))
+    return words;
+  words.count = static_cast<std::uint32_t>(word_count);
+  words.bits.resize((words.count + 7) / 8);
+  if (!words.bits.empty())
+    TRY(read_exactly(space_, table + 8 + std::uint64_t{index} * words.bits.size(), words.bits));
+  words.is_known = true;
+  return words;
+}
+
+// Go source: runtime/stack.go, stackObjectRecord; it had a pointer of its own until Go 1.17.
+Result<> FrameSizes::read_objects(std::uint64_t table, FrameSize &size) {
+  if (table == 0)
+    return {};
+  constexpr std::uint64_t kObjectsMax = 256; // nearly all functions have a few
+  const auto count = TRY(read_value<std::uint64_t>(space_, table));
+  if (count > kObjectsMax) {
+    size.locals.is_known = size.args.is_known = false;
+    return {};
+  }
+  const std::size_t record_bytes = layout_.has_gofunc ? 16 : 24;
+  std::vector<std::byte> records(count * record_bytes);
+  if (!records.empty())
+    TRY(read_exactly(space_, table + 8, records));
+  for (std::size_t i = 0; i < count; ++i)
+    size.objects.push_back({load<std::int32_t>(records, i * record_bytes),
+                            load<std::uint32_t>(records, i * record_bytes + 4)});
+  return {};
+}
+
+Result<const FrameSize *> FrameSizes::at(std::uint64_t pc) {
+  auto pointer = [](const std::optional<FrameSize> &size) { return size ? &*size : nullptr; };
   if (auto known = known_.find(pc); known != known_.end())
-    return known->second;
+    return pointer(known->second);
   constexpr std::size_t kPlacesMax = 1 << 18; // stacks that lie name any number of them
   if (known_.size() >= kPlacesMax)
-    return std::nullopt;
+    return nullptr;
   auto size = look_up(pc);
   if (!size && size.error().code() != Errc::not_found)
-    return size;
-  std::optional<FrameSize> found = size ? *size : std::nullopt;
-  known_.emplace(pc, found);
-  return found;
+    return std::unexpected(std::move(size).error());
+  std::optional<FrameSize> found = size ? *std::move(size) : std::nullopt;
+  return pointer(known_.emplace(pc, std::move(found)).first->second);
 }
 
 } // namespace mapscope

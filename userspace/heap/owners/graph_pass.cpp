@@ -66,12 +66,14 @@ Result<> GraphPass::follow_all() {
   TRY(walk_->follow(lists.words));
   // What moved from the heap to a stack meanwhile is found there.
   TRY(read_stacks(lists));
-  TRY(walk_->follow(lists.frames));
-  TRY(walk_->follow(lists.wrappers));
+  for (const std::vector<GraphRoot> &frames : lists.frames)
+    TRY(walk_->follow(frames));
   TRY(read_finalizers(lists));
   TRY(walk_->follow(lists.runtime));
   // Calls that are over have left words there, which hold nothing.
   TRY(walk_->follow(lists.running));
+  // The collector's workers have seen any object.
+  TRY(walk_->follow(lists.runtime_frames));
   left_out_ = std::move(lists.left_out);
   return {};
 }

@@ -65,6 +65,7 @@ bool GraphWalk::State::is_spent() {
 Result<> GraphWalk::State::follow(std::span<const GraphRoot> roots) {
   if (is_spent())
     return {};
+  ++turn_;
   for (const GraphRoot &root : roots)
     TRY(add_root(root));
   return run();

@@ -46,6 +46,7 @@ struct MapWitness {
   std::uint64_t word = 0;    // where the pointer lies; 0: not reached
   std::uint64_t type = 0;    // descriptor of the static map type of that word; 0: untyped
   std::uint32_t pattern = 0; // of the map itself
+  std::uint32_t turn = 0;    // which of the calls of follow() found the word
 };
 
 struct WalkLimits {

@@ -22,14 +22,18 @@ void GraphWalk::State::witness(std::uint32_t map, std::uint32_t header_plan, con
   MapWitness &known = witnesses[map];
   if (header_plan == TypePlans::kUntyped) {
     if (known.word == 0)
-      known = {step.word, 0, pattern_of(step, 0)};
+      known = {step.word, 0, pattern_of(step, 0), turn_};
     return;
   }
   const TypePlan &plan = plans_[header_plan];
   // Generic code treats several types as one; what the others say is the type.
   if (known.type == 0 || (!plan.is_shape && types_.is_shape(known.type))) {
     pattern = pattern_of(step, plan.type);
-    known = {step.word, plan.type, pattern};
+    // Roots that come later may say what it is, but not whose.
+    if (known.word != 0 && known.turn != turn_ &&
+        &patterns_.root_of(known.pattern) != &patterns_.root_of(pattern))
+      pattern = known.pattern;
+    known = {step.word, plan.type, pattern, turn_};
   } else if (known.type != plan.type && !plan.is_shape && other_types.size() < kOtherTypesMax &&
              said_.emplace(map, plan.type).second) {
     other_types.emplace_back(map, plan.type);

@@ -171,6 +171,7 @@ private:
   std::unordered_map<std::uint64_t, std::uint32_t> regions_;
   std::unordered_map<std::uint32_t, std::uint64_t> large_types_;
   std::set<std::pair<std::uint32_t, std::uint64_t>> said_; // other_types
+  std::uint32_t turn_ = 0;                                 // calls of follow()
   struct ChildMemory {
     std::uint64_t target = 0;
     std::uint32_t parent = 0, holder = 0, offset = 0, child = 0;

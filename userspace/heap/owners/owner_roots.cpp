@@ -18,6 +18,7 @@ constexpr std::size_t kNamedWordsMax =
     1 << 18;                             // words without a variable's name are named one by one
 constexpr std::uint64_t kUsedBytes = 24; // a slice: what code uses through its first word
 constexpr std::uint64_t kNearBytes = 4096;
+constexpr std::size_t kFrameKinds = 3; // the program's functions, wrappers, the runtime's
 
 bool is_runtime_function(std::string_view name) {
   return name.starts_with("runtime.") || name.starts_with("runtime/") ||
@@ -39,8 +40,11 @@ bool has_type(const PackageVariable &variable) {
   return variable.type.value != 0 || variable.pointee.value != 0;
 }
 
-// What the compiler makes of a go statement with arguments: cmd/compile/internal/walk, since 1.17.
+// What the compiler makes of a go statement with arguments: cmd/compile/internal/walk, since 1.17;
+// from 1.18 to 1.21 it has the name of any closure.
 bool is_wrapper(std::string_view function) {
+  if (function.find("·dwrap·") != function.npos)
+    return true;
   const std::size_t dot = function.rfind('.');
   return dot != std::string_view::npos && (function.substr(dot).starts_with(".gowrap") ||
                                            function.substr(dot).starts_with(".deferwrap"));
@@ -254,15 +258,21 @@ Result<> RootReader::read_frames(const StackRoots &stacks, Symbolizer *symbolize
     functions.push_back(named[at].empty() ? std::string{} : named[at].back().function);
   }
   name_frames(stacks, functions);
+  lists.frames.resize(kFrameKinds * (static_cast<std::size_t>(Liveness::dead) + 1));
   for (const StackWord &word : stacks.words) {
     if (word.frame >= frame_patterns_.size())
       continue;
     const std::uint32_t pattern = frame_patterns_[word.frame];
     const OwnerRoot &root = patterns_.root_of(pattern);
+    // A frame that does nothing but call another function comes after that; and one of the runtime
+    // holds what it works with, such as goroutines, through which one leads to another.
+    const std::size_t kind = is_runtime_function(functions[word.frame]) ? 2
+                             : is_wrapper(root.name)                    ? 1
+                                                                        : 0;
+    const std::size_t rank = kFrameKinds * static_cast<std::size_t>(word.liveness) + kind;
     (stacks.frames[word.frame].is_running     ? lists.running
-     : root.root_class == OwnerClass::runtime ? lists.runtime
-     : is_wrapper(root.name)                  ? lists.wrappers
-                                              : lists.frames)
+     : root.root_class == OwnerClass::runtime ? lists.runtime_frames
+                                              : lists.frames[rank])
         .push_back(
             {.address = word.address, .pattern = pattern, .value = word.value, .has_value = true});
   }

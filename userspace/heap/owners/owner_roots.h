@@ -24,10 +24,11 @@ struct RootLists {
   std::vector<GraphRoot> variables;      // with a type
   std::vector<GraphRoot> code_variables; // whose type the code tells
   std::vector<GraphRoot> words;          // that the collector follows
-  std::vector<GraphRoot> frames;         // of goroutines
-  std::vector<GraphRoot> wrappers;       // frames that do nothing but call such a function
-  std::vector<GraphRoot> runtime;        // of all these, what the runtime keeps for itself
+  // Of goroutines' stacks; what is in one list comes after all of the one before.
+  std::vector<std::vector<GraphRoot>> frames;
+  std::vector<GraphRoot> runtime;        // of all variables, what the runtime keeps for itself
   std::vector<GraphRoot> running;        // stacks of goroutines that run
+  std::vector<GraphRoot> runtime_frames; // of goroutines that work for the runtime alone
   std::vector<std::string> left_out;     // sentences: roots that could not be read
 };
 

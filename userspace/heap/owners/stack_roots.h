@@ -24,9 +24,17 @@ struct StackFrame {
   bool is_running = false;
 };
 
+// What the compiler says of a word of a frame.
+enum class Liveness : std::uint8_t {
+  live,     // it holds a pointer that is still used
+  possible, // a variable whose address is taken, or nothing is said
+  dead,     // what was there is over, or it is no pointer
+};
+
 struct StackWord {
   std::uint64_t address = 0, value = 0;
   std::uint32_t frame = 0; // index in StackRoots::frames
+  Liveness liveness = Liveness::possible;
 };
 
 struct StackRoots {
