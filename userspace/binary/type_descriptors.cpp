@@ -19,7 +19,7 @@ Result<TypeDescriptors> TypeDescriptors::open(const GoBinary &binary) {
   return opened;
 }
 
-std::optional<TypeHeader> TypeDescriptors::read(ElfAddress descriptor) const {
+std::optional<DescriptorHeader> TypeDescriptors::read(ElfAddress descriptor) const {
   constexpr std::uint64_t kAlignment = 8;
   if (!range_.contains(descriptor) || descriptor.value % kAlignment != 0)
     return std::nullopt;
@@ -32,9 +32,9 @@ std::optional<TypeHeader> TypeDescriptors::read(ElfAddress descriptor) const {
   const auto kind = type->read_at<std::uint8_t>(TypeFields::kKind);
   if (!size || !pointers || !kind || *pointers > *size)
     return std::nullopt;
-  return TypeHeader{.size_bytes = *size,
-                    .pointer_bytes = *pointers,
-                    .kind = static_cast<GoKind>(*kind & TypeFields::kKindMask)};
+  return DescriptorHeader{.size_bytes = *size,
+                          .pointer_bytes = *pointers,
+                          .kind = static_cast<GoKind>(*kind & TypeFields::kKindMask)};
 }
 
 // A name is flags, a length and the text: reflect/type.go (until 1.20), internal/abi/type.go.

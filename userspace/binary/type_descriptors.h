@@ -14,7 +14,7 @@
 
 namespace mapscope {
 
-struct TypeHeader {
+struct DescriptorHeader {
   std::uint64_t size_bytes = 0, pointer_bytes = 0; // the latter: up to its last pointer
   GoKind kind = GoKind::invalid;
 };
@@ -28,7 +28,7 @@ public:
   const ElfRange &range() const { return range_; }
 
   // Nothing where no descriptor can be: not every address that has something there is one's.
-  std::optional<TypeHeader> read(ElfAddress descriptor) const;
+  std::optional<DescriptorHeader> read(ElfAddress descriptor) const;
   // As the program prints the type; empty: it has none that could be read.
   std::string_view name(ElfAddress descriptor) const;
 
