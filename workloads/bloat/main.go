@@ -64,25 +64,6 @@ func heapBytes() uint64 {
 	return stats.HeapAlloc
 }
 
-// Makes the maps, and returns what they added to the heap. The runtime has objects there too, and
-// now and then some new ones (5 KB of them), so they are made five times and the median counts.
-func makeKept(makeRows func() []row) uint64 {
-	var added [5]uint64
-	for round := range added {
-		kept = make([]row, 0, 8)
-		heapBytes() // what it allocates itself the first time must not count
-		before := heapBytes()
-		kept = append(kept, makeRows()...)
-		bytes := heapBytes() - before
-		i := round
-		for ; i > 0 && added[i-1] > bytes; i-- {
-			added[i] = added[i-1]
-		}
-		added[i] = bytes
-	}
-	return added[len(added)/2]
-}
-
 func caseNamed(name string) func() []row {
 	names := make([]string, 0, len(cases))
 	for _, c := range cases {
@@ -108,7 +89,11 @@ func main() {
 		keys[i] = "key-" + strconv.Itoa(i)
 	}
 	debug.SetGCPercent(-1)
-	bytes := makeKept(makeRows)
+	kept = make([]row, 0, 8)
+	heapBytes() // what it allocates itself the first time must not count
+	before := heapBytes()
+	kept = append(kept, makeRows()...)
+	bytes := heapBytes() - before
 	lines := make([]string, len(kept))
 	for i, r := range kept {
 		lines[i] = r.print()
