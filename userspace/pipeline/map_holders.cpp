@@ -44,7 +44,6 @@ Result<> MapHolders::look(const HeapAnchors &anchors, TypeCheck &type_check, Cen
   has_looked_ = has_owners_ = true;
   if (!source_.is_live)
     owners_.counts.cpu_ms.reset();
-  census.type_sets = type_check.index().sets().all(); // there may be new ones
   types_ = type_check.index().go_types();
   described_.clear();
   return look_at_sites(anchors, census);
