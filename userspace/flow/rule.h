@@ -1,0 +1,113 @@
+// The rules of the daemon as the configuration says them: a name, a kind with its thresholds, how
+// long they must hold, and for which processes. Judged by judge/rules/.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace mapscope {
+
+using Seconds = std::chrono::seconds;
+
+// Which processes. Each list is alternatives; an empty one lets all through. Patterns are globs as
+// fnmatch(3) takes them: "/usr/bin/*", "*.service".
+struct ProcessSelector {
+  std::vector<std::string> exe, command_line, unit, cgroup, user, container;
+  bool empty() const {
+    return exe.empty() && command_line.empty() && unit.empty() && cgroup.empty() && user.empty() &&
+           container.empty();
+  }
+  friend bool operator==(const ProcessSelector &, const ProcessSelector &) = default;
+};
+
+// One struct for each kind; what it is about stands in design section 5 and docs/rules.md. Bytes
+// are of the heap, shares are between 0 and 1.
+
+struct MapWasteRule {
+  std::uint64_t min_reclaimable_bytes = 64U << 20;
+  double min_share = 0.5; // reclaimable, of the map's bytes
+};
+struct MapFillRule {
+  double max_fill = 0.1;
+  std::uint64_t min_bytes = 128U << 20;
+};
+struct MapEntriesRule {
+  std::uint64_t max_entries = 50'000'000;
+};
+struct MapBytesRule {
+  std::uint64_t max_bytes = 4ULL << 30;
+};
+// Either a rate over the window, or so many censuses in a row without once falling; both need the
+// floor. Absent: not asked.
+struct MapGrowthRule {
+  std::optional<std::uint64_t> bytes_per_minute;
+  std::optional<std::uint64_t> entries_per_minute;
+  Seconds window{600};
+  std::optional<std::uint32_t> censuses_in_a_row;
+  std::uint64_t min_bytes = 64U << 20;
+};
+struct MapEmptiedRule {
+  double max_share_of_peak = 0.1; // len, of the most that a census saw
+  std::uint64_t min_bytes = 32U << 20;
+};
+struct MapRehashStormRule {
+  double growths_per_minute = 600'000;
+};
+struct MapChurnRule {
+  double maps_per_second = 100'000;
+};
+struct MapShareRule {
+  double max_share = 0.8; // bytes of maps, of the live heap
+  std::uint64_t min_bytes = 1ULL << 30;
+};
+struct HeapGrowthRule {
+  std::uint64_t bytes_per_minute = 50'000'000;
+  double min_map_share = 0.3; // allocated by map functions, of all bytes allocated
+  Seconds window{600};
+};
+struct AllocsMinusFreesRule {
+  std::uint64_t min_live_objects = 50'000'000;
+  Seconds window{3600}; // in which they never fall
+};
+struct MemoryLimitRule {
+  double max_share = 0.9; // of the cgroup's or the runtime's limit
+};
+struct MapMisuseRule {};
+struct FileIoRule {};
+
+using RuleCondition =
+    std::variant<MapWasteRule, MapFillRule, MapEntriesRule, MapBytesRule, MapGrowthRule,
+                 MapEmptiedRule, MapRehashStormRule, MapChurnRule, MapShareRule, HeapGrowthRule,
+                 AllocsMinusFreesRule, MemoryLimitRule, MapMisuseRule, FileIoRule>;
+
+// As configuration, labels and JSON have them; by RuleCondition::index().
+inline constexpr std::array<std::string_view, std::variant_size_v<RuleCondition>> kRuleKindNames = {
+    "map-waste",          "map-fill",         "map-entries", "map-bytes", "map-growth",
+    "map-emptied",        "map-rehash-storm", "map-churn",   "map-share", "heap-growth",
+    "allocs-minus-frees", "memory-limit",     "map-misuse",  "file-io"};
+inline std::string_view kind_name_of(const RuleCondition &condition) {
+  return kRuleKindNames[condition.index()];
+}
+
+enum class Severity : std::uint8_t { info, warning, critical };
+inline constexpr std::array<std::string_view, 3> kSeverityNames = {"info", "warning", "critical"};
+
+struct Rule {
+  std::string name; // unique; [a-zA-Z0-9_-]
+  RuleCondition condition;
+  Severity severity = Severity::warning;
+  Seconds hold{0};         // the condition must hold so long before it fires
+  Seconds keep{0};         // and must be gone so long before it resolves
+  double hysteresis = 0.1; // how far a value must fall below its threshold to be gone
+  std::map<std::string, std::string> labels; // added to its alerts
+  ProcessSelector only;                      // which processes it is about
+};
+
+} // namespace mapscope
