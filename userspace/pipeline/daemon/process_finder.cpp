@@ -7,6 +7,7 @@ namespace {
 class Finder final : public ProcessFinder {
 public:
   ProcessChanges look() override { return {}; }
+  bool is_complete() const override { return true; }
   void set_watch(const WatchConfig &) override {}
   ProcessFinderFigures figures() const override { return {}; }
 };

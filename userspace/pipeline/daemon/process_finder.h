@@ -41,6 +41,8 @@ public:
   // What changed since the last time; the first time, everything that runs. To be called about once
   // a second: a process that did not live from one call to the next is never looked at.
   virtual ProcessChanges look() = 0;
+  // Everything that ran at the first look has been told.
+  virtual bool is_complete() const = 0;
   // Other watch lists from the next look on.
   virtual void set_watch(const WatchConfig &config) = 0;
   virtual ProcessFinderFigures figures() const = 0;
