@@ -19,8 +19,8 @@ Result<> run_daemon(DaemonConfig config, const std::string &config_path);
 
 // What one pass over all processes found. Nothing is delivered, and nothing kept.
 struct DaemonPass {
-  std::vector<Finding> firing; // rules that have to hold for a while do so at once here
-  std::uint64_t processes = 0; // that were looked at
+  std::vector<Finding> firing;            // rules that have to hold for a while do so at once here
+  std::uint64_t processes = 0;            // that were looked at
   std::vector<std::string> not_looked_at; // a sentence for each Go process that a census failed on
 };
 Result<DaemonPass> run_daemon_once(DaemonConfig config);

@@ -1,4 +1,5 @@
-// What systemd is told of the daemon, where it was started by it: ready, reloading, stopping, alive.
+// What systemd is told of the daemon, where it was started by it: ready, reloading, stopping,
+// alive.
 #pragma once
 
 #include <chrono>
