@@ -1,0 +1,196 @@
+// sick has one illness of maps at a time, and recovers: what each rule of the daemon speaks about.
+// It reads words from standard input, a line each, and answers each with a line of JSON when it has
+// done it:
+//
+//	fall     it falls ill: the map or maps are made, or a goroutine begins to grow them
+//	recover  the map is made anew, or dropped, or the goroutine ends; then a collection runs
+//
+// The answer has word, illness, len (of the map it is about; 0: none) and site (main.go:LINE, which
+// made the map or made it grow; "": not told). -illness NAME chooses it:
+//
+//	waste      a map lost 99 of 100 entries and kept its memory
+//	empty      a map was made for far more than it got
+//	large      a map has many entries
+//	growing    a map grows all the time
+//	storm      maps are filled without a hint, again and again
+//	churn      small maps are made all the time
+//	crowd      the heap is little else than maps
+//	leak       objects are made all the time and none is dropped
+//	misuse     two goroutines write to one map: the runtime ends the program
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+type answer struct {
+	Word    string `json:"word"`
+	Illness string `json:"illness"`
+	Len     int    `json:"len"`
+	Site    string `json:"site"`
+}
+
+var (
+	cache  map[int]int
+	chain  []*[64]byte
+	mu     sync.Mutex
+	stop   int32
+	done   sync.WaitGroup
+	sink   int
+	number = flag.Int("n", 400000, "how many entries a large map has")
+)
+
+func nextLine() string {
+	_, _, line, _ := runtime.Caller(1)
+	return "main.go:" + strconv.Itoa(line+1)
+}
+
+//go:noinline
+func fill(count int) string {
+	cache = make(map[int]int)
+	site := ""
+	for i := 0; i < count; i++ {
+		site = nextLine()
+		cache[i] = i
+	}
+	return site
+}
+
+func waste() string {
+	site := fill(*number)
+	for i := *number / 100; i < *number; i++ {
+		delete(cache, i)
+	}
+	return site
+}
+
+func empty() string {
+	site := nextLine()
+	cache = make(map[int]int, *number)
+	for i := 0; i < 100; i++ {
+		cache[i] = i
+	}
+	return site
+}
+
+// forever runs a step again and again until the program recovers.
+func forever(step func(round int)) {
+	atomic.StoreInt32(&stop, 0)
+	done.Add(1)
+	go func() {
+		defer done.Done()
+		for round := 0; atomic.LoadInt32(&stop) == 0; round++ {
+			step(round)
+		}
+	}()
+}
+
+func growing() string {
+	cache = make(map[int]int)
+	forever(func(round int) {
+		mu.Lock()
+		for i := 0; i < 20000; i++ {
+			cache[round*20000+i] = i
+		}
+		mu.Unlock()
+		time.Sleep(100 * time.Millisecond)
+	})
+	return ""
+}
+
+//go:noinline
+func stormOnce() {
+	m := make(map[int]int)
+	for i := 0; i < 1000; i++ {
+		m[i] = i
+	}
+	sink += len(m)
+}
+
+//go:noinline
+func churnOnce(round int) {
+	m := make(map[int]int, 20)
+	m[round] = round
+	sink += len(m)
+}
+
+func leak() {
+	chain = make([]*[64]byte, 0, 1<<22)
+	forever(func(int) {
+		mu.Lock()
+		for i := 0; i < 5000 && len(chain) < cap(chain); i++ {
+			chain = append(chain, new([64]byte))
+		}
+		mu.Unlock()
+		time.Sleep(50 * time.Millisecond)
+	})
+}
+
+func misuse() {
+	cache = make(map[int]int)
+	for i := 0; i < 4; i++ {
+		go func() {
+			for {
+				cache[1]++
+			}
+		}()
+	}
+	time.Sleep(time.Hour)
+}
+
+func fall(illness string) string {
+	switch illness {
+	case "waste":
+		return waste()
+	case "empty":
+		return empty()
+	case "large", "crowd":
+		return fill(*number)
+	case "growing":
+		return growing()
+	case "storm":
+		forever(func(int) { stormOnce() })
+	case "churn":
+		forever(churnOnce)
+	case "leak":
+		leak()
+	case "misuse":
+		misuse()
+	}
+	return ""
+}
+
+func recover_() {
+	atomic.StoreInt32(&stop, 1)
+	done.Wait()
+	cache, chain = map[int]int{1: 1}, nil
+	runtime.GC()
+	runtime.GC()
+}
+
+func main() {
+	illness := flag.String("illness", "waste", "which one")
+	flag.Parse()
+	words := bufio.NewScanner(os.Stdin)
+	out := json.NewEncoder(os.Stdout)
+	for words.Scan() {
+		told := answer{Word: words.Text(), Illness: *illness}
+		if told.Word == "fall" {
+			told.Site = fall(*illness)
+		} else {
+			recover_()
+		}
+		mu.Lock()
+		told.Len = len(cache)
+		mu.Unlock()
+		out.Encode(told)
+	}
+}
