@@ -55,14 +55,17 @@ struct DaemonFigures {
   std::uint64_t parser_children = 0;
   std::uint64_t processes_seen = 0, execs_seen = 0;
   std::map<std::string, std::uint64_t> lost; // every loss by its name: "exec_events", ...
-  std::uint64_t censuses = 0, census_failures = 0;
+  std::uint64_t censuses = 0, census_failures = 0, census_skipped = 0, census_cpu_ns = 0;
   double census_backlog_seconds = 0; // how late the latest one is
   bool is_throttled = false;         // a guardrail makes it look less often
   std::uint64_t throttled_count = 0;
-  std::uint64_t verify_windows = 0;
+  std::uint64_t verify_windows = 0, probe_hits = 0, flashes = 0;
   bool system_calls_attached = false; // right now
   std::vector<SinkFigures> sinks;
-  std::uint64_t alerts_silenced = 0, alerts_rate_limited = 0;
+  std::uint64_t alerts_silenced = 0, alerts_rate_limited = 0, alerts_kept_in_memory = 0;
+  // What it can't do, a sentence each: no execs are told, no probe can be placed, the database is
+  // full, ...
+  std::vector<std::string> problems;
 };
 
 class DaemonView {
@@ -75,7 +78,8 @@ public:
   // As `maps --json` prints it, of the last census. Errors: not_found.
   virtual Result<std::shared_ptr<const std::string>> maps_json(std::uint32_t pid) const = 0;
   // Gzipped pprof of all maps of that process, looked at anew. Takes up to ten seconds. Errors:
-  // not_found, gone, and what a census says.
+  // not_found, gone, and what a census says. The calling thread has no capabilities; and once the
+  // daemon stops, this returns soon, since ApiServer::stop() waits for it.
   virtual Result<std::string> profile(std::uint32_t pid) = 0;
   virtual std::vector<Alert> alerts() const = 0; // firing ones, and those resolved of late
 };
