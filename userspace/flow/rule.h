@@ -33,16 +33,20 @@ struct ProcessSelector {
 struct MapWasteRule {
   std::uint64_t min_reclaimable_bytes = 64U << 20;
   double min_share = 0.5; // reclaimable, of the map's bytes
+  friend bool operator==(const MapWasteRule &, const MapWasteRule &) = default;
 };
 struct MapFillRule {
   double max_fill = 0.1;
   std::uint64_t min_bytes = 128U << 20;
+  friend bool operator==(const MapFillRule &, const MapFillRule &) = default;
 };
 struct MapEntriesRule {
   std::uint64_t max_entries = 50'000'000;
+  friend bool operator==(const MapEntriesRule &, const MapEntriesRule &) = default;
 };
 struct MapBytesRule {
   std::uint64_t max_bytes = 4ULL << 30;
+  friend bool operator==(const MapBytesRule &, const MapBytesRule &) = default;
 };
 // Either a rate over the window, or so many censuses in a row without once falling; both need the
 // floor. Absent: not asked.
@@ -52,35 +56,47 @@ struct MapGrowthRule {
   Seconds window{600};
   std::optional<std::uint32_t> censuses_in_a_row;
   std::uint64_t min_bytes = 64U << 20;
+  friend bool operator==(const MapGrowthRule &, const MapGrowthRule &) = default;
 };
 struct MapEmptiedRule {
   double max_share_of_peak = 0.1; // len, of the most that a census saw
   std::uint64_t min_bytes = 32U << 20;
+  friend bool operator==(const MapEmptiedRule &, const MapEmptiedRule &) = default;
 };
 struct MapRehashStormRule {
   double growths_per_minute = 600'000;
+  friend bool operator==(const MapRehashStormRule &, const MapRehashStormRule &) = default;
 };
 struct MapChurnRule {
   double maps_per_second = 100'000;
+  friend bool operator==(const MapChurnRule &, const MapChurnRule &) = default;
 };
 struct MapShareRule {
   double max_share = 0.8; // bytes of maps, of the live heap
   std::uint64_t min_bytes = 1ULL << 30;
+  friend bool operator==(const MapShareRule &, const MapShareRule &) = default;
 };
 struct HeapGrowthRule {
   std::uint64_t bytes_per_minute = 50'000'000;
   double min_map_share = 0.3; // allocated by map functions, of all bytes allocated
   Seconds window{600};
+  friend bool operator==(const HeapGrowthRule &, const HeapGrowthRule &) = default;
 };
 struct AllocsMinusFreesRule {
   std::uint64_t min_live_objects = 50'000'000;
   Seconds window{3600}; // in which they never fall
+  friend bool operator==(const AllocsMinusFreesRule &, const AllocsMinusFreesRule &) = default;
 };
 struct MemoryLimitRule {
   double max_share = 0.9; // of the cgroup's or the runtime's limit
+  friend bool operator==(const MemoryLimitRule &, const MemoryLimitRule &) = default;
 };
-struct MapMisuseRule {};
-struct FileIoRule {};
+struct MapMisuseRule {
+  friend bool operator==(const MapMisuseRule &, const MapMisuseRule &) = default;
+};
+struct FileIoRule {
+  friend bool operator==(const FileIoRule &, const FileIoRule &) = default;
+};
 
 using RuleCondition =
     std::variant<MapWasteRule, MapFillRule, MapEntriesRule, MapBytesRule, MapGrowthRule,
