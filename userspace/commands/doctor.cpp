@@ -37,7 +37,7 @@ ExitStatus exit_status(const DoctorReport &report) {
 
 int doctor(bool json) {
   const DoctorReport report{.kernel = kernel_name(),
-                            .commands = {"verify", "trace", "maps", "record", "inspect"},
+                            .commands = {"verify", "trace", "maps", "daemon", "record", "inspect"},
                             .features = find_features()};
   const std::string text =
       json ? doctor_json(report) : doctor_text(report, wants_colour(STDOUT_FILENO));

@@ -37,7 +37,8 @@ constexpr const char *kUnused = "";
 
 // `replay` needs nothing of the kernel.
 const std::vector<const char *> kTracers = {"verify", "trace", "record"};
-const std::vector<const char *> kAllThatParse = {"verify", "trace", "maps", "record", "inspect"};
+const std::vector<const char *> kAllThatParse = {"verify", "trace",  "maps",
+                                                 "daemon", "record", "inspect"};
 
 // In the order of the report: what everything rests on first.
 // clang-format off
