@@ -233,6 +233,35 @@ def tracing(*options):
             yield tracer, directory / "events"
 
 
+def text_of(pid):
+    """The machine code of a running program, with the breakpoints that probes are."""
+    executable = os.readlink(f"/proc/{pid}/exe")
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        place, rights, *_, path = line.split(maxsplit=5)
+        if path == executable and "x" in rights:
+            begin, end = (int(word, 16) for word in place.split("-"))
+            with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+                return os.pread(memory.fileno(), end - begin, begin)
+    raise AssertionError(f"Process {pid} has mapped no code of {executable}.")
+
+
+def child_of(pid):
+    """The one child of a process, whichever thread started it."""
+    [child] = [int(word) for task in pathlib.Path(f"/proc/{pid}/task").iterdir() for word in (task / "children").read_text().split()]
+    return child
+
+
+def probed_text(program):
+    """The code of a program that is watched with --all, for wait_for_probes. Not for PIE."""
+    with waiting([program]) as target, tracing("-p", target.pid, "--all"):
+        return text_of(target.pid)
+
+
+def wait_for_probes(pid, probed):
+    """Until a program that was started under a tracer has all its probes: its code is the one of another that has them."""
+    wait_for(lambda: text_of(pid) == probed, f"Process {pid} is probed")
+
+
 def tracer_of(pid):
     """Who ptraces a process; 0: nobody."""
     return int(re.search(r"^TracerPid:\t(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1])

@@ -2,6 +2,7 @@
 was not asked for, and what it watches is not disturbed.
 """
 import collections
+import contextlib
 import fnmatch
 import json
 import math
@@ -236,43 +237,78 @@ class ProcessTest(harness.EndToEndTest):
                 truth = harness.truth_in(output)
                 self.assertEqual(self.counted(events, target.pid), {key: truth[key] for key in harness.COUNTED})
 
+    def assert_counted(self, events, truth, lost):
+        """What the program counted, but for what is said to be lost: a busy host may have lost it elsewhere."""
+        counted = self.counted(events, truth["pid"])
+        for key in harness.COUNTED:
+            self.assertLessEqual(counted[key], truth[key], key)
+        self.assertLessEqual(sum(truth[key] - counted[key] for key in harness.COUNTED), lost)
+
     def test_every_go_program_of_this_host(self):
         command = [harness.workload("growth"), "-n", "20000"]
+        talk = lambda target: harness.truth_in(target.communicate("\n", timeout=harness.TIMEOUT_SECONDS)[0])
         with harness.waiting(command) as first, harness.waiting(command) as second, harness.tracing("--all-go", "--all") as (tracer, path):
-            truths = [harness.truth_in(target.communicate("\n", timeout=harness.TIMEOUT_SECONDS)[0]) for target in (first, second)]
-            late = subprocess.run([command[0], "-n", "200000", "-k", "20"], capture_output=True, text=True, timeout=harness.TIMEOUT_SECONDS)
-            late_pid = harness.truth_in(late.stdout)["pid"]
+            probed = harness.text_of(first.pid)
+            targets, truths = [first, second], [talk(first), talk(second)]
+            # How soon it is watched depends on what else starts here at this time.
+            with harness.waiting(command) as late:
+                harness.wait_for_probes(late.pid, probed)
+                targets.append(late)
+                truths.append(talk(late))
             exit_code, _ = harness.interrupt(tracer)
             events, end = harness.parse_trace(path.read_text())
-        self.assertIn(exit_code, (harness.CLEAN, harness.INCONCLUSIVE))
+        lost = sum(end["events"]["lost"].values())
+        self.assertEqual(exit_code, harness.INCONCLUSIVE if lost else harness.CLEAN)
         for truth in truths:
-            self.assertEqual(self.counted(events, truth["pid"]), {key: truth[key] for key in harness.COUNTED})
-        self.assertGreater(self.counted(events, late_pid)["grown"], 0)
+            self.assert_counted(events, truth, lost)
         exits = {event["pid"]: event["exit_status"] for event in events if event["event"] == "process_exit"}
-        self.assertLessEqual({first.pid: 0, second.pid: 0, late_pid: 0}.items(), exits.items())
+        missing = [target.pid for target in targets if target.pid not in exits]
+        self.assertLessEqual(len(missing), lost)
+        self.assertEqual({exits[target.pid] for target in targets if target.pid not in missing}, {0})
+
+    @contextlib.contextmanager
+    def traced_to_second_program(self, *words, options=()):
+        """workloads/exec under a tracer, up to where the second program waits; yields the first one's truth, the
+        tracer, and where its events go. The second one's output follows."""
+        command = [harness.workload("exec"), *words, "--", harness.workload("growth"), "-wait", "-n", "20000"]
+        with harness.scratch() as directory:
+            with harness.started([harness.mapscope(), "trace", "--all", "--json", "-o", directory / "events", *options, "--", *command],
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as tracer:
+                first = harness.truth_in(tracer.stdout.readline())
+                self.assertEqual(tracer.stdout.readline(), "ready\n")
+                yield first, tracer, directory / "events"
+
+    def end_of(self, tracer, path):
+        """Lets the second program go on, and returns its truth, the events, and how many were lost."""
+        output, _ = tracer.communicate("\n", timeout=harness.TIMEOUT_SECONDS)
+        events, end = harness.parse_trace(path.read_text())
+        return harness.truth_in(output), events, sum(end["events"]["lost"].values())
 
     def test_program_that_becomes_another(self):
-        for options in ([], ["-thread"]):
-            with self.subTest(options=options):
-                second = [harness.workload("growth"), "-n", "200000", "-k", "10"]
-                run = harness.trace([harness.workload("exec"), *options, "--", *second], "--all")
-                self.assertIn(run.exit_code, (harness.CLEAN, harness.INCONCLUSIVE))
-                first, _ = (harness.truth_in(line) for line in run.output.splitlines())
-                self.assertEqual([event["path"] for event in run.of("process_exec")][-1], str(second[0]))
-                became = next(event["time_ns"] for event in reversed(run.of("process_exec")))
-                before = [event for event in run.events if event["time_ns"] < became and str(line_of(event)).startswith("('main.")]
-                self.assertEqual(self.counted(before, first["pid"])["created"], first["created"])
-                after = [event for event in run.events if event["time_ns"] > became]
-                self.assertGreater(self.counted(after, first["pid"])["grown"], 0)
+        probed = harness.probed_text(harness.workload("growth"))
+        for words in ([], ["-thread"]):
+            with self.subTest(words=words), self.traced_to_second_program(*words) as (first, tracer, path):
+                harness.wait_for_probes(first["pid"], probed)
+                second, events, lost = self.end_of(tracer, path)
+                self.assertEqual((tracer.returncode, second["pid"]), (harness.INCONCLUSIVE if lost else harness.CLEAN, first["pid"]))
+                execs = [event for event in events if event["event"] == "process_exec"]
+                self.assertEqual(execs[-1]["path"], str(harness.workload("growth")))
+                before = [event for event in events if event["time_ns"] < execs[-1]["time_ns"] and str(line_of(event)).startswith("('main.")]
+                self.assertLessEqual(abs(first["created"] - self.counted(before, first["pid"])["created"]), lost)
+                self.assert_counted([event for event in events if event["time_ns"] > execs[-1]["time_ns"]], second, lost)
 
     def test_children_are_told_where_they_are_wanted(self):
-        command = [harness.workload("exec"), "-child", "--", harness.workload("growth"), "-n", "200000", "-k", "10"]
+        probed = harness.probed_text(harness.workload("growth"))
         for options, wanted in (([], False), (["--follow"], True)):
-            with self.subTest(options=options):
-                run = harness.trace(command, "--all", *options)
-                parent, child = (harness.truth_in(line) for line in run.output.splitlines())
-                self.assertEqual(self.counted(run.events, parent["pid"])["created"] >= parent["created"], True)
-                self.assertEqual(self.counted(run.events, child["pid"])["grown"] > 0, wanted)
+            with self.subTest(options=options), self.traced_to_second_program("-child", options=options) as (parent, tracer, path):
+                if wanted:
+                    harness.wait_for_probes(harness.child_of(parent["pid"]), probed)
+                child, events, lost = self.end_of(tracer, path)
+                self.assertGreaterEqual(self.counted(events, parent["pid"])["created"], parent["created"])
+                if wanted:
+                    self.assert_counted(events, child, lost)
+                else:
+                    self.assertEqual({event["event"] for event in events if event["pid"] == child["pid"]}, set())
 
 
 if __name__ == "__main__":
