@@ -16,6 +16,7 @@
 //	churn      small maps are made all the time
 //	crowd      the heap is little else than maps
 //	leak       objects are made all the time and none is dropped
+//	none       it is well: -maps small maps, one of which is written to ten times a second
 //	misuse     two goroutines write to one map: the runtime ends the program
 package main
 
@@ -45,7 +46,9 @@ var (
 	stop   int32
 	done   sync.WaitGroup
 	sink   int
+	many   []map[int]int
 	number = flag.Int("n", 400000, "how many entries a large map has")
+	maps   = flag.Int("maps", 1000, "how many maps a program has that is well")
 )
 
 func nextLine() string {
@@ -134,6 +137,20 @@ func leak() {
 	})
 }
 
+func well(count int) {
+	for i := 0; i < count; i++ {
+		m := make(map[int]int)
+		for j := 0; j < i%50; j++ {
+			m[j] = j
+		}
+		many = append(many, m)
+	}
+	forever(func(round int) {
+		many[round%count][round%7] = round
+		time.Sleep(100 * time.Millisecond)
+	})
+}
+
 func misuse() {
 	cache = make(map[int]int)
 	for i := 0; i < 4; i++ {
@@ -162,6 +179,8 @@ func fall(illness string) string {
 		forever(churnOnce)
 	case "leak":
 		leak()
+	case "none":
+		well(*maps)
 	case "misuse":
 		misuse()
 	}
