@@ -141,7 +141,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=120, help="of measuring")
     parser.add_argument("--only", choices=["none", "idle", "maps", "start"])
     arguments = parser.parse_args()
-    sick = workload(arguments.go, "sick")
+    sick = pathlib.Path(workload(arguments.go, "sick"))
     builds = sorted(path for path in sick.parents[2].glob("*/*/sick"))
     passed = True
 
