@@ -1,120 +1,27 @@
-// Both ends of the parser: the child's loop, and the parent's watch over it.
+// The parent's watch over a parser; its other end is parser_child.h.
 #include "binary/parser_process.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
-#include <new>
-#include <optional>
-#include <span>
 #include <utility>
-#include <vector>
 
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "binary/confinement.h"
-#include "binary/go_binary.h"
-#include "binary/map_calls.h"
-#include "binary/map_types.h"
+#include "binary/parser_child.h"
 #include "binary/parser_socket.h"
-#include "binary/program_roots.h"
-#include "binary/read_facts.h"
-#include "wire/facts_json.h"
-#include "wire/map_type_json.h"
-#include "wire/roots_archive.h"
+#include "binary/parser_starter.h"
 #include "wire/source_json.h"
 
 namespace mapscope {
 namespace {
 
 using Json = nlohmann::json;
-
-// ---- The child.
-
-Result<std::span<const std::byte>> map_file(const Fd &file, std::uint64_t size_bytes) {
-  void *bytes = ::mmap(nullptr, size_bytes, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (bytes == MAP_FAILED)
-    return std::unexpected(Error::from_errno("mapping the file"));
-  return std::span{static_cast<const std::byte *>(bytes), size_bytes};
-}
-
-// Of the instruction in front of each return address; see BinaryNames.
-std::vector<std::optional<MapType>> map_types_at_calls(const GoBinary &binary,
-                                                       std::span<const ElfAddress> addresses) {
-  const MapTypeReader reader{binary};
-  std::vector<std::optional<MapType>> types;
-  for (ElfAddress address : addresses)
-    types.push_back(map_type_at_call(binary, reader, address));
-  return types;
-}
-
-std::vector<std::optional<MapType>> map_types(const GoBinary &binary,
-                                              std::span<const ElfAddress> addresses) {
-  const MapTypeReader reader{binary};
-  std::vector<std::optional<MapType>> types;
-  for (ElfAddress address : addresses)
-    types.push_back(reader.read(address));
-  return types;
-}
-
-Result<Json> answer_roots(const GoBinary &binary) {
-  const Bytes bytes = roots_to_bytes(TRY(read_roots(binary)));
-  const auto *first = reinterpret_cast<const std::uint8_t *>(bytes.data());
-  return Json{{"roots", Json::binary({first, first + bytes.size()})}};
-}
-
-Result<Json> answer(const GoBinary &binary, const Json &question) {
-  const Json &what = question.at("ask");
-  if (what == "facts")
-    return Json{{"facts", facts_to_json(TRY(read_facts(binary)))}};
-  if (what == "roots")
-    return answer_roots(binary);
-  std::vector<ElfAddress> addresses;
-  for (const Json &address : question.at("addresses"))
-    addresses.push_back({address.get<std::uint64_t>()});
-  if (what == "map_types")
-    return Json{{"map_types", map_types_to_json(map_types(binary, addresses))}};
-  if (what == "map_types_at_calls")
-    return Json{{"map_types_at_calls", map_types_to_json(map_types_at_calls(binary, addresses))}};
-  return Json{{"frames", frames_to_json(binary.symbolize(addresses))}};
-}
-
-// Answers questions until the parent closes its end.
-Result<> serve(const Fd &socket, const Result<GoBinary> &binary) {
-  while (true) {
-    const Json question = TRY(receive_message(socket, Deadline::max()));
-    const auto reply = binary ? answer(*binary, question) : std::unexpected(binary.error());
-    TRY(send_message(socket, reply ? *reply : Json{{"error", error_to_json(reply.error())}},
-                     Deadline::max()));
-  }
-}
-
-Result<GoBinary> confine_and_open(Fd file, const Fd &socket, std::uint64_t size_bytes,
-                                  std::string path, const ParserLimits &limits) {
-  auto bytes = TRY(map_file(file, size_bytes));
-  file.reset(); // closing is among the calls that will be forbidden
-  TRY_WHILE(confine_this_process(socket, {limits.memory_bytes, limits.cpu_seconds}),
-            "confining the parser");
-  return GoBinary::open(bytes, std::move(path));
-}
-
-[[noreturn]] void run_child(Fd file, Fd socket, std::uint64_t size_bytes, std::string path,
-                            const ParserLimits &limits) {
-  try {
-    (void)serve(socket,
-                confine_and_open(std::move(file), socket, size_bytes, std::move(path), limits));
-  } catch (const std::bad_alloc &) {
-    ::_exit(EXIT_FAILURE); // describe_end() knows
-  }
-  ::_exit(EXIT_SUCCESS);
-}
-
-// ---- The parent.
 
 Result<std::uint64_t> size_of(const Fd &file, const ParserLimits &limits) {
   struct stat status;
@@ -153,37 +60,49 @@ std::string describe_end(int status, const ParserLimits &limits) {
 }
 
 // Gives a child that has closed its socket a moment to be seen dead of its own cause.
-void await_end(pid_t pid) {
+void await_end(const Fd &process) {
   constexpr int kPatienceMs = 1000;
-  const Fd process{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
   pollfd ended{process.get(), POLLIN, 0};
   if (process)
     (void)::poll(&ended, 1, kPatienceMs);
 }
 
+// As a child of this process, which has one thread, or whose other threads share nothing with it.
+Result<pid_t> fork_parser(const Fd &file, const Fd &socket, std::uint64_t size_bytes,
+                          const std::string &path, const Confinement &confinement) {
+  const pid_t pid = ::fork();
+  if (pid < 0)
+    return std::unexpected(Error::from_errno("starting a parser"));
+  if (pid == 0)
+    run_parser_child(Fd{file.get()}, Fd{socket.get()}, size_bytes, path, confinement);
+  return pid;
+}
+
 } // namespace
 
-Result<ParserProcess> ParserProcess::start(Fd file, std::string path, const ParserLimits &limits) {
+Result<ParserProcess> ParserProcess::start(const Fd &file, std::string path,
+                                           const ParserLimits &limits, ParserStarter *starter) {
   const auto size_bytes = TRY_WHILE(size_of(file, limits), "{}", path);
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return std::unexpected(Error::from_errno("making a socket pair"));
   Fd ours{ends[0]};
   Fd theirs{ends[1]};
-  const pid_t pid = ::fork();
-  if (pid < 0)
-    return std::unexpected(Error::from_errno("starting a parser"));
-  if (pid == 0)
-    run_child(std::move(file), std::move(theirs), size_bytes, std::move(path), limits);
+  const Confinement confinement{limits.memory_bytes, limits.cpu_seconds};
+  const pid_t pid = starter != nullptr
+                        ? TRY(starter->start(file, theirs, size_bytes, path, confinement))
+                        : TRY(fork_parser(file, theirs, size_bytes, path, confinement));
   return ParserProcess{pid, std::move(ours), std::move(path), limits};
 }
 
 ParserProcess::ParserProcess(pid_t pid, Fd socket, std::string path, const ParserLimits &limits)
-    : pid_(pid), socket_(std::move(socket)), path_(std::move(path)), limits_(limits) {}
+    : pid_(pid),
+      handle_(std::make_shared<const Fd>(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)))),
+      socket_(std::move(socket)), path_(std::move(path)), limits_(limits) {}
 
 ParserProcess::ParserProcess(ParserProcess &&other) noexcept
-    : pid_(std::exchange(other.pid_, 0)), socket_(std::move(other.socket_)),
-      path_(std::move(other.path_)), limits_(other.limits_) {}
+    : pid_(std::exchange(other.pid_, 0)), handle_(std::move(other.handle_)),
+      socket_(std::move(other.socket_)), path_(std::move(other.path_)), limits_(other.limits_) {}
 
 ParserProcess::~ParserProcess() {
   if (pid_ != 0) {
@@ -193,7 +112,7 @@ ParserProcess::~ParserProcess() {
 }
 
 std::string ParserProcess::end() {
-  await_end(pid_);
+  await_end(*handle_);
   ::kill(pid_, SIGKILL);
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR)

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -14,6 +15,8 @@
 #include "wire/message.h"
 
 namespace mapscope {
+
+class ParserStarter;
 
 struct ParserLimits {
   std::chrono::milliseconds answer_time{10'000}; // for each question
@@ -29,9 +32,11 @@ struct ParserLimits {
 // {"error": [...]} instead. See parser_socket.h and wire/ for what is inside.
 class ParserProcess {
 public:
-  // Forks, so it is to be called from a thread that lives as long as the result. Nothing has
-  // been parsed when it returns. Errors: unsupported (not a regular file, too large), system.
-  static Result<ParserProcess> start(Fd file, std::string path, const ParserLimits &limits);
+  // Without a starter it forks, so it is to be called from the only thread, or one that lives as
+  // long as the result. Nothing has been parsed when it returns. Errors: unsupported (not a regular
+  // file, too large), system.
+  static Result<ParserProcess> start(const Fd &file, std::string path, const ParserLimits &limits,
+                                     ParserStarter *starter = nullptr);
 
   ParserProcess(ParserProcess &&other) noexcept;
   ParserProcess &operator=(ParserProcess &&) = delete;
@@ -42,6 +47,11 @@ public:
   // ended and every further question fails.
   Result<nlohmann::json> ask(const nlohmann::json &question, const WireLimits &limits = {});
 
+  bool has_ended() const { return pid_ == 0; } // seen by ask()
+
+  // A pidfd: to kill it from another thread while this one asks.
+  std::shared_ptr<const Fd> handle() const { return handle_; }
+
 private:
   ParserProcess(pid_t pid, Fd socket, std::string path, const ParserLimits &limits);
 
@@ -49,6 +59,7 @@ private:
   std::string end();
 
   pid_t pid_; // 0: ended and waited for
+  std::shared_ptr<const Fd> handle_;
   Fd socket_;
   std::string path_;
   ParserLimits limits_;
