@@ -167,7 +167,7 @@ Result<DaemonPass> run_daemon_once(DaemonConfig config) {
   // Holds need more than one look.
   for (Rule &rule : config.rules)
     rule.hold = Seconds{0};
-  BinaryCache binaries;
+  BinaryCache binaries{ParserLimits{}, CacheLimits{}};
   RuleEngine engine{config.rules, {.boot_id = boot_id()}};
   Inbox inbox{100'000};
   const auto finder = ProcessFinder::start(config.watch, binaries);

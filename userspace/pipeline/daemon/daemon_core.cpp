@@ -124,6 +124,7 @@ void DaemonCore::keep(const Error &problem) {
 }
 
 void DaemonCore::stop(std::chrono::milliseconds patience) {
+  binaries_.stop(); // nobody waits for an answer any more
   if (watcher_)
     watcher_->stop();
   if (runner_)
@@ -167,6 +168,7 @@ DaemonFigures DaemonCore::figures() const {
   figures.sinks = std::move(alerting.sinks);
   figures.alerts_silenced = alerting.silenced;
   figures.alerts_rate_limited = alerting.rate_limited;
+  figures.parser_children = binaries_.parsers_alive();
 
   const std::lock_guard lock{mutex_};
   figures.processes_seen = finder_figures_.processes_seen;

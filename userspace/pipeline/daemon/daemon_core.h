@@ -58,7 +58,7 @@ private:
 
   DaemonConfig config_;
   Inbox inbox_;
-  BinaryCache binaries_;
+  BinaryCache binaries_{ParserLimits{}, CacheLimits{}}; // before any thread starts
   RuleEngine engine_;
   std::unique_ptr<Alerting> alerting_;
   std::unique_ptr<ProcessFinder> finder_;
