@@ -36,11 +36,20 @@ Result<OwnerContext> MapHolders::context(const HeapAnchors &anchors) {
                       .symbolizer = source_.symbolizer.get()};
 }
 
-Result<> MapHolders::look(const HeapAnchors &anchors, TypeCheck &type_check, Census &census) {
+void MapHolders::release() {
+  has_looked_ = has_owners_ = false;
+  owners_ = {};
+  sites_ = {};
+  types_.reset();
+  described_.clear();
+}
+
+Result<> MapHolders::look(const HeapAnchors &anchors, TypeCheck &type_check, Census &census,
+                          const OwnerLimits &limits) {
   has_looked_ = false;
   const OwnerContext context = TRY(this->context(anchors));
-  owners_ = TRY(
-      find_owners(*source_.memory, context, type_check, census, has_owners_ ? &owners_ : nullptr));
+  owners_ = TRY(find_owners(*source_.memory, context, type_check, census,
+                            has_owners_ ? &owners_ : nullptr, limits));
   has_looked_ = has_owners_ = true;
   if (!source_.is_live)
     owners_.counts.cpu_ms.reset();

@@ -26,9 +26,12 @@ public:
 
   // Walks the object graph and reads the memory profile. Tells maps of the census their types where
   // the walk found them. Errors: as find_owners(); unsupported (a snapshot that was saved without).
-  Result<> look(const HeapAnchors &anchors, TypeCheck &type_check, Census &census);
+  Result<> look(const HeapAnchors &anchors, TypeCheck &type_check, Census &census,
+                const OwnerLimits &limits = {});
   // As if nobody had looked.
   void forget_look() { has_looked_ = false; }
+  // And gives back the memory.
+  void release();
   bool has_looked() const { return has_looked_; }
 
   // Remembers what writes to maps, and names the places. Errors: as Symbolizer::symbolize.

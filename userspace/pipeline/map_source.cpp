@@ -41,17 +41,30 @@ void ask(MapSource &source, std::shared_ptr<ConfinedBinary> binary) {
 
 Result<MapSource> open_process(pid_t pid) {
   ProcessInfo info = TRY(find_process(pid));
+  return open_process(info.key, info.exe,
+                      TRY(ConfinedBinary::open(std::move(info.executable), info.exe)));
+}
+
+Result<MapSource> open_process(ProcessKey process, const std::string &exe,
+                               std::shared_ptr<ConfinedBinary> binary) {
   MapSource source;
-  ask(source, TRY(ConfinedBinary::open(std::move(info.executable), info.exe)));
-  source.process.pid = info.key.pid;
-  source.process.exe = info.exe;
-  std::unique_ptr<LiveProcess> memory = TRY(LiveProcess::open(info.key));
+  ask(source, std::move(binary));
+  source.process.pid = process.pid;
+  source.process.exe = exe;
+  const auto pid = static_cast<pid_t>(process.pid);
+  std::unique_ptr<LiveProcess> memory = TRY(LiveProcess::open(process));
   source.process.load_bias = TRY(load_bias_in(*memory, pid, source.process));
   source.memory = std::move(memory);
   source.process.wall_time_ns = now_ns(CLOCK_REALTIME);
   source.description = fmt::format("process {}", pid);
   source.is_live = true;
   return source;
+}
+
+Result<MapSource> open_process(pid_t pid, BinaryCache &binaries) {
+  ProcessInfo info = TRY(find_process(pid));
+  auto binary = TRY(binaries.open(std::move(info.executable), info.exe));
+  return open_process(info.key, info.exe, std::move(binary));
 }
 
 Result<MapSource> open_core_file(const std::string &path, const std::string &exe) {

@@ -27,7 +27,7 @@ MapSurvey::MapSurvey(MapSource &source, const SurveyOptions &options)
       anchors_(HeapAnchors::of(source.process.facts, source.process.load_bias)),
       judge_(source.process.facts), holders_(source) {
   if (options.remembers)
-    memory_.emplace();
+    memory_ = std::make_unique<CensusMemory>();
 }
 
 Result<> MapSurvey::look() {
@@ -35,16 +35,20 @@ Result<> MapSurvey::look() {
     source_.process.wall_time_ns = now_ns(CLOCK_REALTIME);
   census_ = {}; // a million maps are not kept twice
   census_ = TRY(take_census(*source_.memory, anchors_, source_.process.facts,
-                            {.residency = true, .memory = memory_ ? &*memory_ : nullptr}));
+                            {.residency = options_.residency, .memory = memory_.get()}));
   TRY(look_at_stacks());
   TRY(look_at_holders());
+  name_type_sets();
+  return {};
+}
+
+void MapSurvey::name_type_sets() {
   type_sets_.clear();
   for (const std::vector<std::uint32_t> &set : census_.type_sets) {
     Types &types = type_sets_.emplace_back();
     for (std::uint32_t index : set)
       types.push_back(&census_.types[index]);
   }
-  return {};
 }
 
 Result<> MapSurvey::learn(LearnedWrites writes) {

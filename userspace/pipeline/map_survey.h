@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "pipeline/map_groups.h"
 #include "pipeline/map_holders.h"
 #include "pipeline/map_order.h"
+#include "pipeline/map_overview.h"
 #include "pipeline/map_source.h"
 #include "report/maps_diff.h"
 #include "report/maps_pprof.h"
@@ -42,6 +44,7 @@ enum class OwnersWanted {
 struct SurveyOptions {
   bool remembers = false; // there will be more than one look, and what one learned is kept
   OwnersWanted owners = OwnersWanted::automatic;
+  bool residency = true; // which bytes of maps are in memory
 };
 
 class MapSurvey {
@@ -65,13 +68,27 @@ public:
   // All maps by type, owner and site.
   MapsProfile profile() const;
 
+  // For whoever looks again and again, and keeps little in between.
+
+  // The largest maps and the sum of all, in one pass.
+  MapsOverview overview(const OverviewOptions &options) const;
+  // Walks the object graph and reads the memory profile for what the last look found, whatever
+  // SurveyOptions say. Errors: as find_owners().
+  Result<> find_holders(const OwnerLimits &limits);
+  const HeapStatistics &heap() const { return census_.heap; }
+  // What the looks so far have learned, for another survey of the same process that remembers.
+  std::unique_ptr<CensusMemory> take_memory();
+  void set_memory(std::unique_ptr<CensusMemory> memory);
+
 private:
   JudgedMap judged(const MapSample &map) const;
+  JudgedMap judged(const MapSample &map, const KnownMaps *known) const;
   using Types = std::vector<const MapTypeLayout *>;
 
   // Adds maps whose header lies on a stack, where the release lets them be told.
   Result<> look_at_stacks();
   Result<> look_at_holders();
+  void name_type_sets();
   bool is_walk_cheap() const;
   std::span<const MapTypeLayout *const> types_of(const MapSample &map) const {
     return type_sets_[map.types];
@@ -91,7 +108,7 @@ private:
   SurveyOptions options_;
   HeapAnchors anchors_;
   MapJudge judge_;
-  std::optional<CensusMemory> memory_;
+  std::unique_ptr<CensusMemory> memory_; // null: it does not remember
   Census census_;
   MapHolders holders_;
   bool has_learned_ = false;

@@ -54,9 +54,10 @@ private:
   std::vector<std::uint64_t> next_; // by index: the next one of the list
 };
 
-// runtime.MemProfileRate as the process has it now.
-Result<> read_rate(AddressSpace &space, const BinaryFacts &facts, LoadBias bias,
-                   SiteCounts &counts) {
+} // namespace
+
+Result<> read_profile_rate(AddressSpace &space, const BinaryFacts &facts, LoadBias bias,
+                           SiteCounts &counts) {
   const ElfAddress variable = facts.variables.memory_profile_rate;
   if (variable.value == 0)
     return {};
@@ -70,14 +71,12 @@ Result<> read_rate(AddressSpace &space, const BinaryFacts &facts, LoadBias bias,
   return {};
 }
 
-} // namespace
-
 Result<AllocationProfile> read_allocation_profile(AddressSpace &space, const BinaryFacts &facts,
                                                   LoadBias bias, const HeapLayout &,
                                                   const SpanTable &spans,
                                                   const ProfileLimits &limits) {
   AllocationProfile profile;
-  TRY(read_rate(space, facts, bias, profile.counts));
+  TRY(read_profile_rate(space, facts, bias, profile.counts));
   profile.counts.was_read = true;
   if (profile.counts.is_rate_known && profile.counts.rate_bytes == 0)
     return profile;

@@ -50,4 +50,8 @@ Result<AllocationProfile> read_allocation_profile(AddressSpace &space, const Bin
                                                   const SpanTable &spans,
                                                   const ProfileLimits &limits = {});
 
+// runtime.MemProfileRate as the process has it now. Errors: as AddressSpace::read.
+Result<> read_profile_rate(AddressSpace &space, const BinaryFacts &facts, LoadBias bias,
+                           SiteCounts &counts);
+
 } // namespace mapscope

@@ -3,13 +3,13 @@
 #include "heap/sites/map_sites.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "go/function_names.h"
+#include "heap/sites/sample_scale.h"
 
 namespace mapscope {
 namespace {
@@ -82,18 +82,6 @@ void count(std::vector<SiteShare> &shares, const StackMeaning &meaning) {
 template <typename Key> void sort_shares(std::map<Key, std::vector<SiteShare>> &sites) {
   for (auto &[key, shares] : sites)
     std::ranges::stable_sort(shares, std::greater{}, &SiteShare::samples);
-}
-
-// How many objects stand behind each sample. Go source: runtime/pprof/protomem.go,
-// scaleHeapSample: samples are taken of a Poisson process over bytes.
-double scale_of(std::uint64_t object_bytes, std::uint64_t rate) {
-  if (rate <= 1 || object_bytes == 0)
-    return 1;
-  return 1 / -std::expm1(-static_cast<double>(object_bytes) / static_cast<double>(rate));
-}
-
-std::uint64_t scaled(std::uint64_t count, double scale) {
-  return static_cast<std::uint64_t>(static_cast<double>(count) * scale);
 }
 
 void add_use(SiteUse &use, const AllocationBucket &bucket, std::uint64_t rate) {
