@@ -23,6 +23,8 @@ struct RuleEngineOptions {
 // How often subjects or findings had no room, by name.
 struct RuleEngineFigures {
   std::uint64_t inputs = 0, findings = 0, subjects = 0, subjects_forgotten = 0;
+  std::uint64_t inputs_of_others = 0;   // of processes that were not told, or have ended
+  std::uint64_t processes_left_out = 0; // too many at a time
 };
 
 class RuleEngine {

@@ -1,0 +1,413 @@
+// The life of alerts: pending, firing, clear, over.
+#include "judge/rules/rule_subjects.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "judge/rules/wording.h"
+
+namespace mapscope {
+
+namespace {
+
+constexpr std::uint64_t kSecondNs = 1'000'000'000;
+// A hold ends between two samples if the last one is as young as the next can be expected.
+constexpr std::uint64_t kFreshNs = 120 * kSecondNs;
+constexpr std::uint64_t kTellAgainNs = 600 * kSecondNs;
+constexpr std::uint64_t kStaleNs = 3600 * kSecondNs;
+constexpr std::uint64_t kStaleVerdictNs = 24 * kStaleNs; // one an hour, and some can't tell
+constexpr std::uint64_t kStaleGaps = 6;
+
+// Of several maps; all others are the largest one's.
+constexpr std::array<std::string_view, 8> kSummedNumbers = {
+    "bytes",        "bytes_per_minute",  "entries", "entries_per_minute",
+    "peak_entries", "reclaimable_bytes", "slots",   "growths_per_minute"};
+
+std::uint64_t elapsed(std::uint64_t now_ns, std::uint64_t then_ns) {
+  return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
+std::uint64_t nanoseconds(Seconds seconds) {
+  return static_cast<std::uint64_t>(std::max<Seconds::rep>(0, seconds.count())) * kSecondNs;
+}
+
+// What alerts can be known by, the best first.
+std::vector<std::string> subjects_of(const Telling &telling) {
+  if (!telling.subject.empty())
+    return {telling.subject};
+  std::vector<std::string> subjects;
+  const auto add = [&](std::string_view what, const std::string &name) {
+    if (!name.empty())
+      subjects.push_back(fmt::format("{} {}", what, name));
+  };
+  add("site", telling.site);
+  add("owner", telling.owner);
+  add("type", telling.type);
+  add("address", telling.address);
+  return subjects;
+}
+
+std::string summary_of(const Telling &largest, std::uint64_t maps, double bytes_in_all,
+                       const Finding &finding, const ProcessIdentity &process,
+                       std::uint64_t now_ns) {
+  const std::uint64_t held_ns = elapsed(now_ns, finding.since_ns);
+  const std::string since =
+      held_ns < kSecondNs ? ", seen first now" : ", for " + span_text(held_ns);
+  const std::string name = largest.name.empty() ? "" : largest.name + " ";
+  if (maps < 2)
+    return fmt::format("{}: {}{}{}", process_text(process), name, largest.says, since);
+  return fmt::format("{}: {} maps, {} in all; the largest, {}{}{}", process_text(process), maps,
+                     bytes_text(bytes_in_all), name, largest.says, since);
+}
+
+} // namespace
+
+RuleMember *RuleSubjects::find(MemberKey key) {
+  auto member = members_.find(key);
+  return member == members_.end() ? nullptr : &member->second;
+}
+
+RuleMember *RuleSubjects::remember(MemberKey key, double value, std::uint64_t &room,
+                                   std::uint64_t &forgotten) {
+  if (RuleMember *known = find(key))
+    return known;
+  if (room == 0) {
+    ++forgotten;
+    auto smallest = members_.end();
+    for (auto member = members_.begin(); member != members_.end(); ++member)
+      if (!member->second.subject && (smallest == members_.end() ||
+                                      member->second.memory.bytes < smallest->second.memory.bytes))
+        smallest = member;
+    if (smallest == members_.end() || static_cast<double>(smallest->second.memory.bytes) >= value)
+      return nullptr;
+    members_.erase(smallest);
+    ++room;
+  }
+  --room;
+  return &members_[key];
+}
+
+std::optional<MemberKey> RuleSubjects::other_at(MemberKey key) const {
+  for (auto member = members_.lower_bound({key.a, 0});
+       member != members_.end() && member->first.a == key.a; ++member)
+    if (member->first != key && member->second.look != look_)
+      return member->first;
+  return std::nullopt;
+}
+
+RuleMember &RuleSubjects::rename(MemberKey from, MemberKey to) {
+  auto member = members_.extract(from);
+  member.key() = to;
+  return members_.insert(std::move(member)).position->second;
+}
+
+bool RuleSubjects::has_restored() const {
+  return std::ranges::any_of(subjects_, [](const auto &entry) { return entry.second.is_restored; });
+}
+
+std::uint64_t RuleSubjects::begin(std::uint64_t time_ns) {
+  now_ns_ = std::max(time_ns, last_ns_);
+  if (look_ != 0 && now_ns_ != last_ns_)
+    gap_ns_ = now_ns_ - last_ns_;
+  last_ns_ = now_ns_;
+  ++look_;
+  return now_ns_;
+}
+
+bool RuleSubjects::needs_words(const RuleMember &member, Standing standing) const {
+  return standing == Standing::over || (member.subject && standing == Standing::between) ||
+         (!member.subject && standing != Standing::under && has_restored());
+}
+
+void RuleSubjects::leave(RuleMember &member, std::string why) {
+  if (member.subject)
+    if (auto subject = subjects_.find(*member.subject); subject != subjects_.end())
+      subject->second.why_over = std::move(why);
+  member.subject.reset();
+  member.over_since_ns.reset();
+  member.telling = {};
+}
+
+RuleSubjects::Members::iterator RuleSubjects::forget(Members::iterator member, std::string why) {
+  leave(member->second, std::move(why));
+  return members_.erase(member);
+}
+
+AlertFingerprint RuleSubjects::choose_subject(const Telling &telling,
+                                              const Context &context) const {
+  const auto names = subjects_of(telling);
+  std::optional<AlertFingerprint> first;
+  for (const std::string &name : names) {
+    const auto fingerprint =
+        fingerprint_of(context.boot_id, context.process.key, context.rule.name, name);
+    auto subject = subjects_.find(fingerprint);
+    // Maps of one type may have nothing to do with each other; what was told of a map before a
+    // restart has.
+    const bool is_same = &name == &names.front() || !name.starts_with("type ");
+    if (subject != subjects_.end() && (is_same || subject->second.is_restored))
+      return fingerprint;
+    if (!first)
+      first = fingerprint;
+  }
+  return first.value_or(AlertFingerprint{});
+}
+
+void RuleSubjects::observe(RuleMember &member, Standing standing, Telling telling,
+                           std::string why_under, const Context &context) {
+  member.look = look_;
+  member.standing = standing;
+  if (standing == Standing::under)
+    return leave(member, std::move(why_under));
+  const bool is_restored_one = !member.subject && standing != Standing::over && has_restored();
+  if (standing == Standing::over || is_restored_one) {
+    const auto fingerprint = choose_subject(telling, context);
+    auto subject = subjects_.find(fingerprint);
+    // While an alert fires, all that is its own counts at once.
+    if (!member.subject && subject != subjects_.end() &&
+        (standing == Standing::over || subject->second.is_restored))
+      member.subject = fingerprint;
+  }
+  if (standing == Standing::over && !member.over_since_ns)
+    member.over_since_ns = now_ns_;
+  if (standing == Standing::between && !member.subject)
+    member.over_since_ns.reset();
+  if (standing == Standing::over || (member.subject && !telling.says.empty()))
+    member.telling = std::move(telling);
+}
+
+void RuleSubjects::fire_due_members(std::uint64_t now_ns, const Context &context) {
+  // A verdict is of a whole window already.
+  const std::uint64_t hold_ns = std::holds_alternative<FileIoRule>(context.rule.condition)
+                                    ? 0
+                                    : nanoseconds(context.rule.hold);
+  const std::uint64_t fresh_until_ns = last_ns_ + std::max(kFreshNs, 2 * gap_ns_);
+  for (auto &[key, member] : members_) {
+    if (!member.over_since_ns || member.subject || member.standing != Standing::over)
+      continue;
+    const std::uint64_t fires_ns = *member.over_since_ns + hold_ns;
+    if (fires_ns > now_ns && fires_ns <= fresh_until_ns)
+      due_ns_ = std::min(due_ns_, fires_ns);
+    if (fires_ns > now_ns || now_ns > fresh_until_ns)
+      continue;
+    const auto fingerprint = choose_subject(member.telling, context);
+    member.subject = fingerprint;
+    auto [entry, is_new] = subjects_.try_emplace(fingerprint);
+    if (!is_new)
+      continue;
+    Finding &finding = entry->second.finding;
+    finding.fingerprint = fingerprint.text();
+    finding.type = member.telling.type;
+    finding.owner = member.telling.owner;
+    finding.site = member.telling.site;
+    finding.since_ns = *member.over_since_ns;
+  }
+}
+
+// What members say, put together for each alert; who has none left is clear.
+void RuleSubjects::gather(std::uint64_t now_ns, const Context &context) {
+  struct Sum {
+    const Telling *largest = nullptr;
+    std::uint64_t maps = 0;
+    std::map<std::string, double> numbers;
+  };
+  std::map<AlertFingerprint, Sum> sums;
+  for (const auto &[key, member] : members_) {
+    if (!member.subject || !subjects_.contains(*member.subject))
+      continue;
+    Sum &sum = sums[*member.subject];
+    const Telling &telling = member.telling;
+    if (!sum.largest || telling.value > sum.largest->value)
+      sum.largest = &telling;
+    sum.maps += telling.address.empty() ? 0 : 1;
+    for (std::string_view name : kSummedNumbers)
+      if (auto number = telling.numbers.find(std::string{name}); number != telling.numbers.end())
+        sum.numbers[number->first] += number->second;
+  }
+  for (auto &[fingerprint, subject] : subjects_) {
+    auto sum = sums.find(fingerprint);
+    if (sum == sums.end()) {
+      if (!subject.clear_since_ns && !subject.is_restored)
+        subject.clear_since_ns = now_ns;
+      continue;
+    }
+    subject.clear_since_ns.reset();
+    const Telling &largest = *sum->second.largest;
+    if (largest.says.empty())
+      continue; // restored, and nothing known of it yet: what was told then stays
+    Finding &finding = subject.finding;
+    finding.maps = sum->second.maps;
+    finding.numbers = largest.numbers;
+    for (const auto &[name, number] : sum->second.numbers)
+      finding.numbers[name] = number;
+    if (auto bytes = largest.numbers.find("bytes");
+        finding.maps > 1 && bytes != largest.numbers.end())
+      finding.numbers["largest_bytes"] = bytes->second;
+    finding.cause = largest.cause;
+    finding.fix = largest.fix;
+    finding.summary = summary_of(largest, finding.maps, finding.numbers["bytes"], finding,
+                                 context.process, now_ns);
+    if (!largest.numbers.contains("bytes"))
+      finding.numbers.erase("bytes");
+    finding.numbers["value"] = subject.value = largest.value;
+    if (subject.told_value == 0)
+      subject.told_value = subject.value;
+  }
+}
+
+Finding RuleSubjects::told(const Subject &subject, std::uint64_t now_ns,
+                           const Context &context) const {
+  Finding finding = subject.finding;
+  finding.rule = context.rule.name;
+  finding.kind = kind_name_of(context.rule.condition);
+  finding.severity = context.rule.severity;
+  finding.labels = context.rule.labels;
+  finding.process = context.process;
+  finding.time_ns = now_ns;
+  return finding;
+}
+
+void RuleSubjects::tell_changes(std::uint64_t now_ns, const Context &context,
+                                std::vector<Finding> &findings) {
+  for (auto entry = subjects_.begin(); entry != subjects_.end();) {
+    Subject &subject = entry->second;
+    const bool is_new = subject.told_ns == 0;
+    const bool changed =
+        subject.value >= 2 * subject.told_value && subject.value > subject.told_value;
+    const bool has_more =
+        subject.finding.maps >= 2 * subject.told_maps && subject.finding.maps > subject.told_maps;
+    if (is_new || ((changed || has_more || subject.told_severity != context.rule.severity) &&
+                   elapsed(now_ns, subject.told_ns) >= kTellAgainNs)) {
+      findings.push_back(told(subject, now_ns, context));
+      subject.told_ns = std::max<std::uint64_t>(now_ns, 1);
+      subject.told_value = subject.value;
+      subject.told_maps = subject.finding.maps;
+      subject.told_severity = context.rule.severity;
+    }
+    if (subject.clear_since_ns) {
+      const std::uint64_t over_ns =
+          *subject.clear_since_ns + nanoseconds(subject.keep.value_or(context.rule.keep));
+      if (over_ns <= now_ns) {
+        Finding finding = told(subject, now_ns, context);
+        finding.is_firing = false;
+        finding.resolution =
+            subject.why_over.empty() ? "the condition holds no longer" : subject.why_over;
+        findings.push_back(std::move(finding));
+        entry = subjects_.erase(entry);
+        continue;
+      }
+      due_ns_ = std::min(due_ns_, over_ns);
+    }
+    ++entry;
+  }
+}
+
+void RuleSubjects::judge(std::uint64_t now_ns, const Context &context,
+                         std::vector<Finding> &findings) {
+  due_ns_ = UINT64_MAX;
+  fire_due_members(now_ns, context);
+  gather(now_ns, context);
+  tell_changes(now_ns, context, findings);
+  if (!members_.empty() || !subjects_.empty())
+    due_ns_ = std::min(due_ns_, last_ns_ + stale_after(context));
+}
+
+std::uint64_t RuleSubjects::stale_after(const Context &context) const {
+  const bool is_verdict = std::holds_alternative<FileIoRule>(context.rule.condition);
+  return std::max(is_verdict ? kStaleVerdictNs : kStaleNs, kStaleGaps * gap_ns_);
+}
+
+void RuleSubjects::happen(std::uint64_t time_ns, Telling telling, Seconds keep,
+                          const Context &context, std::vector<Finding> &findings) {
+  const std::uint64_t now_ns = begin(time_ns);
+  const auto fingerprint = choose_subject(telling, context);
+  auto [entry, is_new] = subjects_.try_emplace(fingerprint);
+  Subject &subject = entry->second;
+  Finding &finding = subject.finding;
+  if (is_new) {
+    finding.fingerprint = fingerprint.text();
+    finding.type = telling.type;
+    finding.owner = telling.owner;
+    finding.site = telling.site;
+    finding.since_ns = now_ns;
+  }
+  subject.value += 1;
+  subject.is_restored = false;
+  finding.numbers = telling.numbers;
+  finding.numbers["reports"] = finding.numbers["value"] = subject.value;
+  finding.cause = telling.cause;
+  finding.fix = telling.fix;
+  finding.summary = summary_of(telling, 0, 0, finding, context.process, now_ns);
+  subject.clear_since_ns = now_ns;
+  subject.keep = keep;
+  subject.why_over = fmt::format("not seen again for {}", span_text(nanoseconds(keep)));
+  judge(now_ns, context, findings);
+}
+
+void RuleSubjects::tick(std::uint64_t now_ns, const Context &context,
+                        std::vector<Finding> &findings) {
+  if (now_ns < due_ns_)
+    return;
+  now_ns = std::max(now_ns, last_ns_);
+  const std::uint64_t unseen_ns = now_ns - last_ns_;
+  if (unseen_ns >= stale_after(context)) {
+    const std::string why = fmt::format("not seen again for {}", span_text(unseen_ns));
+    for (auto member = members_.begin(); member != members_.end();)
+      member = forget(member, why);
+    for (auto &[fingerprint, subject] : subjects_) {
+      subject.is_restored = false;
+      if (subject.why_over.empty())
+        subject.why_over = why;
+      if (!subject.clear_since_ns)
+        subject.clear_since_ns = last_ns_;
+    }
+  }
+  judge(now_ns, context, findings);
+}
+
+void RuleSubjects::restore(const Finding &finding, std::uint64_t now_ns,
+                           std::optional<Seconds> keep_event) {
+  const auto fingerprint = AlertFingerprint::from_text(finding.fingerprint);
+  if (!fingerprint)
+    return;
+  last_ns_ = std::max(last_ns_, now_ns);
+  Subject &subject = subjects_[*fingerprint];
+  subject.finding = finding;
+  subject.finding.process = {};
+  subject.told_ns = std::max<std::uint64_t>(finding.time_ns, 1);
+  subject.told_maps = finding.maps;
+  subject.told_severity = finding.severity;
+  if (auto value = finding.numbers.find("value"); value != finding.numbers.end())
+    subject.value = subject.told_value = value->second;
+  if (keep_event) {
+    subject.clear_since_ns = finding.time_ns;
+    subject.keep = keep_event;
+    subject.why_over = fmt::format("not seen again for {}", span_text(nanoseconds(*keep_event)));
+  } else {
+    subject.is_restored = true;
+  }
+  due_ns_ = 0;
+}
+
+std::vector<Finding> RuleSubjects::firing(const Context &context) const {
+  std::vector<Finding> findings;
+  for (const auto &[fingerprint, subject] : subjects_)
+    findings.push_back(told(subject, subject.told_ns, context));
+  return findings;
+}
+
+void RuleSubjects::end_all(std::uint64_t now_ns, std::string_view why, const Context &context,
+                           std::vector<Finding> &findings) {
+  now_ns = std::max(now_ns, last_ns_);
+  for (const auto &[fingerprint, subject] : subjects_) {
+    Finding &finding = findings.emplace_back(told(subject, now_ns, context));
+    finding.is_firing = false;
+    finding.resolution = why;
+  }
+  members_.clear();
+  subjects_.clear();
+  due_ns_ = UINT64_MAX;
+}
+
+} // namespace mapscope
