@@ -28,6 +28,7 @@ constexpr std::uint64_t kMillisecondNs = 1'000'000;
 // answer back.
 constexpr std::uint64_t kDrainNs = 500 * kMillisecondNs;
 constexpr std::size_t kDrainBytesMax = 64 << 10;
+constexpr std::size_t kAcceptedAtOnce = 16;
 constexpr std::uint64_t kAcceptPauseNs = 100 * kMillisecondNs; // when descriptors are used up
 
 struct Connection {
@@ -81,13 +82,14 @@ private:
   bool is_over() const;
   void wait();
   int timeout_ms() const;
-  void accept_from(const ListeningSocket &listener);
-  bool make_room();
+  void accept_some(const ListeningSocket &listener);
+  bool accept_one(const ListeningSocket &listener);
   void go_on(Connection &connection);
   void read(Connection &connection);
   void write(Connection &connection);
   void drain(Connection &connection);
   void begin_answer(Connection &connection, std::string bytes);
+  void give_up(Connection &connection);
   void take_answers();
   void limit_waiting_bytes();
   std::uint64_t deadline(std::chrono::milliseconds timeout) const {
@@ -112,16 +114,19 @@ void PollLoop::run() {
     take_answers();
     const std::uint64_t now = now_ns();
     for (Connection &connection : connections_)
-      if (now >= connection.deadline_ns) {
-        // Who sends half a request is told; who does not read is not.
-        if (connection.state == Connection::State::reading && !connection.request.empty())
-          begin_answer(connection, bare_answer(408, "the request did not come whole in time"));
-        else
-          connection.is_done = connection.state != Connection::State::answering;
-      }
+      if (now >= connection.deadline_ns && !connection.is_done)
+        give_up(connection);
     limit_waiting_bytes();
     connections_.remove_if([](const Connection &connection) { return connection.is_done; });
   }
+}
+
+// Who sent half a request is told; who does not read is not.
+void PollLoop::give_up(Connection &connection) {
+  if (connection.state == Connection::State::reading && !connection.request.empty())
+    begin_answer(connection, bare_answer(408, "the request did not come whole in time"));
+  else
+    connection.is_done = connection.state != Connection::State::answering;
 }
 
 // When it is to stop: everything is answered, or patience has ended.
@@ -173,38 +178,39 @@ void PollLoop::wait() {
       go_on(connection);
   for (std::size_t i = 0; i < listeners_.size(); ++i)
     if (polled_[1 + i].revents != 0)
-      accept_from(listeners_[i]);
+      accept_some(listeners_[i]);
 }
 
-void PollLoop::accept_from(const ListeningSocket &listener) {
-  if (!make_room()) {
+// Not all that wait at once: those that are in have a word first.
+void PollLoop::accept_some(const ListeningSocket &listener) {
+  for (std::size_t i = 0; i < kAcceptedAtOnce; ++i)
+    if (!accept_one(listener))
+      return;
+}
+
+bool PollLoop::accept_one(const ListeningSocket &listener) {
+  const auto lags = [](const Connection &connection) {
+    return !connection.is_done && connection.state != Connection::State::answering;
+  };
+  const auto open = std::ranges::count(connections_, false, &Connection::is_done);
+  const bool is_full = static_cast<std::size_t>(open) >= limits_.connections_max;
+  const auto lagging = is_full ? std::ranges::find_if(connections_, lags) : connections_.end();
+  Fd socket;
+  if (!is_full || lagging != connections_.end()) {
+    socket = Fd{::accept4(listener.socket->get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    if (!socket && (is_for_later(errno) || errno == ECONNABORTED))
+      return false;
+  }
+  if (!socket) { // everybody waits for an answer, or descriptors are used up
     accept_again_ns_ = now_ns() + kAcceptPauseNs;
-    return;
+    return false;
   }
-  Fd socket{::accept4(listener.socket->get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
-  if (!socket) {
-    if (!is_for_later(errno) && errno != ECONNABORTED)
-      accept_again_ns_ = now_ns() + kAcceptPauseNs;
-    return;
-  }
+  if (lagging != connections_.end())
+    lagging->is_done = true;
   connections_.push_back({.number = ++accepted_,
                           .socket = std::move(socket),
                           .transport = listener.transport,
                           .deadline_ns = deadline(limits_.request_timeout)});
-}
-
-// Closes the oldest connection that lags, if there are too many. False: none does.
-bool PollLoop::make_room() {
-  const auto open = [](const Connection &connection) { return !connection.is_done; };
-  if (static_cast<std::size_t>(std::ranges::count_if(connections_, open)) < limits_.connections_max)
-    return true;
-  const auto lagging = std::ranges::find_if(connections_, [&](const Connection &connection) {
-    return open(connection) && connection.state != Connection::State::answering;
-  });
-  if (lagging == connections_.end())
-    return false;
-  lagging->is_done = true;
-  lagging->socket.reset();
   return true;
 }
 

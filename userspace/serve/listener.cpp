@@ -20,7 +20,7 @@
 namespace mapscope {
 namespace {
 
-constexpr int kBacklog = 64;
+constexpr int kBacklog = SOMAXCONN; // who finds it full waits a second
 constexpr mode_t kSocketMode = 0660;
 
 struct SocketAddress {

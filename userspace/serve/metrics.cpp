@@ -117,7 +117,7 @@ void write_for_maps(MetricsWriter &out, std::span<const ProcessRow> rows,
 void write_maps(MetricsWriter &out, std::span<const ProcessRow> rows) {
   using Value = std::optional<std::uint64_t>;
   write_for_maps(out, rows,
-                 {"mapscope_map_count", gauge, "", "Maps that have these labels together."},
+                 {"mapscope_map_instances", gauge, "", "Maps that have these labels together."},
                  [](const MapRow &map) -> Value { return map.maps; });
   write_for_maps(out, rows, {"mapscope_map_len", gauge, "", "Entries of these maps."},
                  [](const MapRow &map) -> Value { return map.len; });

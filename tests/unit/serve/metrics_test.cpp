@@ -122,7 +122,7 @@ TEST(MetricsTest, MapsWithTheSameLabelsAreOneRow) {
   census->maps.push_back(census->maps[0]);
   census->maps.back().address.value += 0x100;
   daemon.watched[0].census = census;
-  const auto counts = samples_of(text_of(daemon), "mapscope_map_count");
+  const auto counts = samples_of(text_of(daemon), "mapscope_map_instances");
   EXPECT_EQ(counts.at(R"({pid="1",process="app",type="map[string]int",owner="main.cache",)"
                       R"(site="main.fill main.go:12"})"),
             "2");
