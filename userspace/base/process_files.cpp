@@ -36,19 +36,23 @@ Result<std::string> read_process_file(pid_t pid, std::string_view name, std::siz
 Result<ProcessStat> read_process_stat(pid_t pid) {
   std::string text = TRY(read_process_file(pid, "stat"));
   // The name in parentheses may hold anything; start time is field 22, the 20th behind it
-  // (proc(5)).
+  // (proc(5)), and the start of the stack field 28.
   std::size_t name_end = text.rfind(')');
   if (name_end == std::string::npos)
     return fail(Errc::malformed, "/proc/{}/stat has no name", pid);
   std::size_t at = name_end + 1;
-  constexpr int kFieldsBehindName = 20;
-  for (int field = 0; field < kFieldsBehindName && at != std::string::npos; ++field)
-    at = text.find(' ', at + (field > 0 ? 1 : 0));
+  constexpr int kStartTime = 20, kStackStart = 26; // behind the name
+  std::uint64_t ticks = 0;
+  for (int field = 1; field <= kStackStart && at != std::string::npos; ++field) {
+    at = text.find(' ', at + (field > 1 ? 1 : 0));
+    if (field == kStartTime && at != std::string::npos)
+      ticks = std::strtoull(text.c_str() + at, nullptr, 10);
+  }
   if (at == std::string::npos)
     return fail(Errc::malformed, "/proc/{}/stat has too few fields", pid);
-  std::uint64_t ticks = std::strtoull(text.c_str() + at, nullptr, 10);
   std::uint64_t tick_ns = 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  return ProcessStat{text[name_end + 2], ticks * tick_ns};
+  return ProcessStat{text[name_end + 2], ticks * tick_ns,
+                     std::strtoull(text.c_str() + at, nullptr, 10)};
 }
 
 } // namespace mapscope

@@ -20,6 +20,8 @@ Result<std::string> read_process_file(pid_t pid, std::string_view name,
 struct ProcessStat {
   char state = '?';                // 'Z': ended, and nobody has asked for its status yet
   std::uint64_t start_time_ns = 0; // since boot, in steps of the kernel's clock tick
+  // Where the first thread's stack begins, at random with every exec; 0 where that is denied.
+  std::uint64_t stack_start = 0;
 };
 
 // What /proc/PID/stat says (proc(5)). Errors: gone, malformed.

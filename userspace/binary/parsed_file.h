@@ -19,6 +19,7 @@ class ParsedFile {
 public:
   // Errors: system.
   static Result<ParsedFile> of(Fd file, std::string path);
+  static Result<FileIdentity> identity_of(const Fd &file);
 
   const Fd &file() const { return file_; }
   const std::string &path() const { return path_; } // for messages

@@ -27,8 +27,11 @@ struct ProcessChanges {
 struct ProcessFinderFigures {
   std::uint64_t processes_seen = 0, execs_seen = 0, exec_events_lost = 0;
   std::uint64_t scans = 0;
-  std::uint64_t left_out = 0; // more Go programs than WatchConfig::processes_max
-  std::string feed_problem;   // why execs are found by scans only; empty: the kernel tells
+  std::uint64_t left_out = 0;   // more Go programs than WatchConfig::processes_max
+  std::uint64_t excluded = 0;   // Go programs that the watch lists don't let through
+  std::uint64_t unreadable = 0; // processes of which nothing can be told, Go programs or not:
+                                // their executable must not be read (CAP_SYS_PTRACE is missing)
+  std::string feed_problem;     // why execs are found by scans only; empty: the kernel tells
 };
 
 // Used from one thread.
