@@ -18,11 +18,14 @@ namespace mapscope {
 struct AlertingOptions {
   std::string host;    // its name, for messages
   std::string boot_id; // findings of another boot are over: their processes are gone
+  // The log is the journal: findings go there by themselves, with fields such as MAPSCOPE_RULE.
+  bool to_journal = false;
 };
 
 struct AlertingFigures {
   std::vector<SinkFigures> sinks;
   std::uint64_t silenced = 0, rate_limited = 0;
+  std::uint64_t without_room = 0;   // neither kept nor told: too many alerts at once
   std::uint64_t kept_in_memory = 0; // the database could not take them (a full disk); tried again
   std::string database_problem;     // empty: none
 };
