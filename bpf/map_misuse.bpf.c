@@ -41,6 +41,9 @@ struct {
 	__type(value, __u8);
 } misuse_reporters SEC(".maps");
 
+/* By target: how often a probe was hit, whether it was a misuse or not. */
+__u64 mapscope_misuse_hits[TARGETS_MAX] = {};
+
 struct go_string {
 	__u64 text;
 	__u64 len;
@@ -218,6 +221,7 @@ int map_misuse(struct pt_regs *ctx)
 	struct caller caller = {};
 	__u8 yes = 1;
 
+	COUNT(mapscope_misuse_hits[index & (TARGETS_MAX - 1)]);
 	if (!counts || (PROBE_ON_STACK_CHECK(cookie) && STACK_CHECK_FAILS(ctx)) ||
 	    !is_misuse(ctx, misuse, registers.sp, target, message))
 		return 0;

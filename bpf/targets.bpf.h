@@ -41,8 +41,13 @@ struct {
 	__type(value, struct target_counts);
 } target_counts __weak SEC(".maps");
 
+/* User space wants no more than one place of the table, for all targets: it is large. */
+__weak const volatile bool mapscope_counts_are_shared = false;
+
 static __always_inline struct target_counts *counts_of(__u32 index)
 {
+	if (mapscope_counts_are_shared)
+		index = 0;
 	return bpf_map_lookup_elem(&target_counts, &index);
 }
 

@@ -34,6 +34,24 @@ void expect_uprobe_multi(const Opened<mapscope_bpf> &opened) {
     bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kTraceUprobeMulti));
 }
 
+// Programs that are not loaded, and tables that only they use.
+void leave_misuse_only(const Opened<mapscope_bpf> &opened) {
+  const auto &programs = opened->progs;
+  for (bpf_program *program :
+       {programs.map_operation, programs.map_operation_return, programs.heap_request,
+        programs.image_entry, programs.process_exec, programs.process_exit, programs.process_fork,
+        programs.system_call_enter, programs.system_call_exit, programs.io_uring_submit})
+    bpf_program__set_autoload(program, false);
+  const auto &maps = opened->maps;
+  for (bpf_map *map : {maps.windows, maps.pending_calls, maps.path_buffers, maps.followed})
+    bpf_map__set_autocreate(map, false);
+  // Misuses are rare, and their stacks few.
+  constexpr std::uint32_t kStacksMax = 512;
+  bpf_map__set_max_entries(maps.stacks_seen, kStacksMax);
+  bpf_map__set_max_entries(maps.target_counts, 1);
+  opened->rodata->mapscope_counts_are_shared = true;
+}
+
 Result<BpfLink> attach(bpf_program *program) {
   BpfLink link{bpf_program__attach(program)};
   if (!link)
@@ -64,6 +82,7 @@ struct Tracer::State {
   std::vector<BpfLink> call_links;
   const Drain *handler = nullptr; // while drain() runs
   std::uint32_t targets_max = 0;
+  bool only_misuse = false;
   std::array<bool, TARGETS_MAX> taken{};
   std::uint32_t generations = 0; // targets so far
   bool sees_io_uring = false;
@@ -92,12 +111,15 @@ Result<Tracer> Tracer::load(const TracerOptions &options) {
   std::ranges::copy(options.call_table, opened->rodata->mapscope_call_table);
   if (has_uprobe_multi())
     expect_uprobe_multi(opened);
-  bool sees_io_uring = has_tracepoint("io_uring_submit_req"); // Linux 6.3; io_uring may be off
+  bool sees_io_uring = !options.only_misuse &&
+                       has_tracepoint("io_uring_submit_req"); // Linux 6.3; io_uring may be off
   bpf_program__set_autoload(opened->progs.io_uring_submit, sees_io_uring);
   bpf_program__set_autoload(opened->progs.map_operation_return, options.probes_returns);
   bpf_program__set_autoload(opened->progs.process_ids, !in_initial_pid_namespace());
   bpf_map__set_max_entries(opened->maps.events, options.ring_bytes);
   bpf_map__set_max_entries(opened->maps.target_counts, options.targets_max);
+  if (options.only_misuse)
+    leave_misuse_only(opened);
 
   auto loaded = std::move(opened).load();
   if (!loaded)
@@ -108,6 +130,7 @@ Result<Tracer> Tracer::load(const TracerOptions &options) {
                                              .process_links = {},
                                              .call_links = {},
                                              .targets_max = options.targets_max,
+                                             .only_misuse = options.only_misuse,
                                              .sees_io_uring = sees_io_uring});
   auto handle = [](void *context, void *data, std::size_t size) {
     auto &self = *static_cast<State *>(context);
@@ -161,7 +184,9 @@ Result<std::uint32_t> Tracer::add_target(pid_t pid, const target &settings) {
   bss.mapscope_targets[index].tgid = tgid;
   bss.mapscope_targets[index].generation = ++state_->generations;
   bss.mapscope_samples_shown[index] = 0;
-  state_->clear_counts(index);
+  bss.mapscope_misuse_hits[index] = 0;
+  if (!state_->only_misuse) // there is but one place, of all targets
+    state_->clear_counts(index);
   for (std::uint32_t probe = 0; probe < TARGET_PROBES; ++probe) {
     auto &slot = bss.mapscope_target_slots[(tgid + probe) % TARGET_SLOTS];
     if (slot.tgid != 0 && slot.tgid != TARGET_SLOT_FREED)
@@ -221,6 +246,11 @@ target_counts Tracer::counts(std::uint32_t index) const {
   for (std::size_t i = 0; i < words.size(); ++i)
     total[i % State::kCountWords] += words[i];
   return std::bit_cast<target_counts>(total);
+}
+
+std::uint64_t Tracer::misuse_hits(std::uint32_t index) const {
+  return std::atomic_ref{state_->skeleton->bss->mapscope_misuse_hits[index]}.load(
+      std::memory_order_relaxed);
 }
 
 std::array<event_stats, EVENT_KIND_COUNT> Tracer::event_totals() const {

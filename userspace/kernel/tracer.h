@@ -24,7 +24,10 @@ struct TracerOptions {
   mapscope_settings settings{};
   CallTable call_table{}; // see userspace/attribute/system_calls.h
   std::uint32_t targets_max = 1;
-  bool probes_returns = false;         // UprobeProgram::map_operation_return will be used
+  bool probes_returns = false; // UprobeProgram::map_operation_return will be used
+  // Nothing but UprobeProgram::map_misuse will be used, and counts() are not asked for: for who
+  // holds it all the time, with many targets. Loads a fifth of the programs, and small tables.
+  bool only_misuse = false;
   std::uint32_t ring_bytes = 4U << 20; // a power of two
 };
 
@@ -74,6 +77,8 @@ public:
   std::size_t drain(const std::function<void(std::span<const std::byte>)> &handle);
 
   target_counts counts(std::uint32_t index) const; // summed over CPUs
+  // Of probes on the runtime's reports, what was no misuse included; since the target was added.
+  std::uint64_t misuse_hits(std::uint32_t index) const;
   std::array<event_stats, EVENT_KIND_COUNT> event_totals() const;
 
 private:

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
+#include <thread>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -99,6 +101,23 @@ void destroy_link(bpf_link *link) noexcept { bpf_link__destroy(link); }
 bool has_uprobe_multi() {
   static const bool has = try_uprobe_multi();
   return has;
+}
+
+void take_off_together(std::vector<UprobeLinks> links) {
+  // What waits are threads of ours, and they do nothing else.
+  constexpr std::size_t kThreadsMax = 32;
+  std::vector<std::vector<UprobeLinks>> parts(std::min(links.size(), kThreadsMax));
+  for (std::size_t i = 0; i < links.size(); ++i)
+    parts[i % parts.size()].push_back(std::move(links[i]));
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 1; i < parts.size(); ++i)
+    try {
+      threads.emplace_back([part = std::move(parts[i])]() mutable { part.clear(); });
+    } catch (const std::system_error &) {
+      // No more threads: then the part has died here already.
+    }
+  if (!parts.empty())
+    parts.front().clear(); // while the others die
 }
 
 Result<UprobeLinks> attach_uprobes(const bpf_program *program, const std::string &path, pid_t pid,

@@ -44,6 +44,10 @@ private:
   std::vector<BpfLink> singles_;
 };
 
+// Takes all of them off at once. One after the other would take the kernel as many times what one
+// does, since it waits each time until no CPU runs a probe any more.
+void take_off_together(std::vector<UprobeLinks> links);
+
 // Whether the kernel takes links of many sites; found by trying, once.
 bool has_uprobe_multi();
 

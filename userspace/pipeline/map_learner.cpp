@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <span>
 #include <unordered_map>
 #include <utility>
 
+#include "attach/cpu_clock.h"
 #include "attach/process.h"
 #include "base/clock.h"
 #include "base/duplicate.h"
@@ -100,27 +100,6 @@ std::vector<LearnedWrite> WriteTable::sorted() const {
   std::ranges::sort(writes);
   return writes;
 }
-
-// CPU time of another process, all of its threads.
-class CpuClock {
-public:
-  static Result<CpuClock> of(pid_t pid) {
-    clockid_t clock{};
-    if (int error_number = ::clock_getcpuclockid(pid, &clock); error_number != 0)
-      return std::unexpected(Error::from_errno(
-          fmt::format("asking for the CPU time of process {}", pid), error_number));
-    return CpuClock{clock, mapscope::now_ns(clock)};
-  }
-  std::uint64_t since_start_ns() const {
-    // A process that has ended has used none.
-    return std::max(mapscope::now_ns(clock_), start_ns_) - start_ns_;
-  }
-
-private:
-  CpuClock(clockid_t clock, std::uint64_t start_ns) : clock_(clock), start_ns_(start_ns) {}
-  clockid_t clock_;
-  std::uint64_t start_ns_;
-};
 
 enum class End { none, time_over, stopped, target_ended, another_image };
 

@@ -17,9 +17,8 @@
 #include "decode/decode.h"
 #include "kernel/process_ids.h"
 #include "kernel/tracer.h"
-#include "memory/goroutines.h"
-#include "memory/live_process.h"
 #include "pipeline/event_loop.h"
+#include "pipeline/goroutine_snapshot.h"
 #include "pipeline/privileges.h"
 #include "pipeline/probe_hits.h"
 #include "pipeline/verify_scope.h"
@@ -220,17 +219,13 @@ void WatchSession::handle(const map_misuse_event &event) {
   if (event.misuse != MAP_MISUSE_CONCURRENT || entry == targets_.end())
     return;
   const WatchedTarget &target = *entry->second;
-  auto snapshot = [&]() -> Result<GoroutineSnapshot> {
-    auto memory = TRY(LiveProcess::open(target.process().key));
-    return read_goroutines(*memory, target.facts(), target.load_bias().value_or(LoadBias{}));
-  }();
+  auto snapshot = snapshot_goroutines(target.process().key, target.facts(),
+                                      target.load_bias().value_or(LoadBias{}), event.header.target);
   if (!snapshot) {
     note(fmt::format("the other goroutines could not be read when process {} misused a map: {}",
                      target.process().key.pid, snapshot.error().message()));
     return;
   }
-  snapshot->index = event.header.target;
-  snapshot->time_ns = now_ns();
   observer_.goroutines(*snapshot);
 }
 

@@ -48,6 +48,9 @@ public:
   bool take_awaited_exec() { return std::exchange(awaits_exec_, false); }
   // Takes the probes off. The counters stay readable.
   void detach() { links_.clear(); }
+  bool has_probes() const { return !links_.empty(); }
+  // As detach(), for who takes those of several off together.
+  std::vector<UprobeLinks> take_links() { return std::exchange(links_, {}); }
 
 private:
   WatchedTarget(Tracer &tracer, std::shared_ptr<ConfinedBinary> binary, ProbePlan plan,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,7 @@
 #include "flow/daemon_config.h"
 #include "flow/daemon_view.h"
 #include "flow/rule_input.h"
+#include "pipeline/daemon/event_tuning.h"
 #include "pipeline/daemon/process_finder.h"
 
 namespace mapscope {
@@ -29,7 +31,8 @@ public:
   // `hear` is called from its thread with RateSample, MisuseSample and VerifySample.
   static std::unique_ptr<EventWatcher> start(const EventsConfig &events, const VerifyConfig &verify,
                                              BinaryCache &binaries,
-                                             std::function<void(RuleInput)> hear);
+                                             std::function<void(RuleInput)> hear,
+                                             const EventTuning &tuning = {});
 
   // All of these from any thread.
   virtual void add(const FoundProcess &process) = 0;
