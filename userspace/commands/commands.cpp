@@ -10,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "commands/daemon.h"
 #include "commands/doctor.h"
 #include "commands/exit_status.h"
 #include "commands/inspect.h"
@@ -40,6 +41,7 @@ int run(int argc, char **argv) {
   add_maps(app, selected);
   add_record(app, command_line, selected);
   add_replay(app, selected);
+  add_daemon(app, selected);
   add_doctor(app, selected);
   add_inspect(app, selected);
 

@@ -19,5 +19,13 @@ Result<DaemonConfig> parse_config(std::string_view text, std::string_view name);
 
 // What is in force where the file says nothing: silent on a busy host where nothing is wrong.
 std::vector<Rule> default_rules();
+// What an empty file says.
+DaemonConfig default_config();
+
+// The configuration as a file that says all of it, and reads as the same again.
+std::string config_text(const DaemonConfig &config);
+
+// Every key that a file may have, as "alerts.sinks[].url".
+std::vector<std::string> config_keys();
 
 } // namespace mapscope
