@@ -144,18 +144,21 @@ HeapAnswer ask(const AllocsMinusFreesRule &rule, const HeapQuestion &question) {
       *heap.objects_allocated < *heap.objects_freed)
     return {};
   const double objects = number(*heap.objects_allocated - *heap.objects_freed);
-  if (!memory.was_seen || objects < memory.last) {
+  if (!memory.series || objects < memory.last) {
+    memory.series = std::make_unique<Series>(nanoseconds(rule.window));
     memory.flat_since_ns = question.now_ns;
     memory.at_last_fall = objects;
   }
-  memory.peak = std::max(memory.was_seen ? memory.peak : 0, objects);
-  memory.was_seen = true;
+  Series &series = *memory.series;
+  series.add({question.now_ns, {objects, 0, 0, 0}});
+  memory.peak = std::max(memory.peak, objects);
   memory.last = objects;
 
   const std::uint64_t rising_ns = question.now_ns - memory.flat_since_ns;
-  const bool is_over = rising_ns >= nanoseconds(rule.window) &&
+  const double gained = series.slope_per_minute(0) * number(series.span_ns()) / 60e9;
+  const bool is_over = rising_ns >= nanoseconds(rule.window) && series.is_full() &&
                        memory.at_last_fall >= number(rule.min_live_objects) &&
-                       objects >= (1 + kObjectsGrownMin) * memory.at_last_fall;
+                       gained >= kObjectsGrownMin * series.first().values[0];
   const double h = question.hysteresis;
   const bool is_under =
       objects < number(rule.min_live_objects) * (1 - h) || objects <= memory.peak * (1 - h);

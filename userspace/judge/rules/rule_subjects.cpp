@@ -55,7 +55,7 @@ std::string summary_of(const Telling &largest, std::uint64_t maps, double bytes_
   const std::uint64_t held_ns = elapsed(now_ns, finding.since_ns);
   const std::string since =
       held_ns < kSecondNs ? ", seen first now" : ", for " + span_text(held_ns);
-  const std::string name = largest.name.empty() ? "" : largest.name + " ";
+  const std::string name = largest.name.empty() ? "" : largest.name + (maps < 2 ? " " : ", ");
   if (maps < 2)
     return fmt::format("{}: {}{}{}", process_text(process), name, largest.says, since);
   return fmt::format("{}: {} maps, {} in all; the largest, {}{}{}", process_text(process), maps,
@@ -268,37 +268,40 @@ Finding RuleSubjects::told(const Subject &subject, std::uint64_t now_ns,
   return finding;
 }
 
+bool RuleSubjects::is_to_be_told(const Subject &subject, std::uint64_t now_ns,
+                                 const Context &context) {
+  if (subject.told_ns == 0)
+    return true;
+  const bool doubled = subject.value >= 2 * subject.told_value && subject.value > 0;
+  const bool has_more = subject.finding.maps >= 2 * subject.told_maps && subject.finding.maps > 0;
+  return (doubled || has_more || subject.told_severity != context.rule.severity) &&
+         elapsed(now_ns, subject.told_ns) >= kTellAgainNs;
+}
+
 void RuleSubjects::tell_changes(std::uint64_t now_ns, const Context &context,
                                 std::vector<Finding> &findings) {
   for (auto entry = subjects_.begin(); entry != subjects_.end();) {
     Subject &subject = entry->second;
-    const bool is_new = subject.told_ns == 0;
-    const bool changed =
-        subject.value >= 2 * subject.told_value && subject.value > subject.told_value;
-    const bool has_more =
-        subject.finding.maps >= 2 * subject.told_maps && subject.finding.maps > subject.told_maps;
-    if (is_new || ((changed || has_more || subject.told_severity != context.rule.severity) &&
-                   elapsed(now_ns, subject.told_ns) >= kTellAgainNs)) {
+    const std::uint64_t over_ns =
+        subject.clear_since_ns
+            ? *subject.clear_since_ns + nanoseconds(subject.keep.value_or(context.rule.keep))
+            : UINT64_MAX;
+    if (over_ns <= now_ns) {
+      Finding &finding = findings.emplace_back(told(subject, now_ns, context));
+      finding.is_firing = false;
+      finding.resolution =
+          subject.why_over.empty() ? "the condition holds no longer" : subject.why_over;
+      entry = subjects_.erase(entry);
+      continue;
+    }
+    if (is_to_be_told(subject, now_ns, context)) {
       findings.push_back(told(subject, now_ns, context));
       subject.told_ns = std::max<std::uint64_t>(now_ns, 1);
       subject.told_value = subject.value;
       subject.told_maps = subject.finding.maps;
       subject.told_severity = context.rule.severity;
     }
-    if (subject.clear_since_ns) {
-      const std::uint64_t over_ns =
-          *subject.clear_since_ns + nanoseconds(subject.keep.value_or(context.rule.keep));
-      if (over_ns <= now_ns) {
-        Finding finding = told(subject, now_ns, context);
-        finding.is_firing = false;
-        finding.resolution =
-            subject.why_over.empty() ? "the condition holds no longer" : subject.why_over;
-        findings.push_back(std::move(finding));
-        entry = subjects_.erase(entry);
-        continue;
-      }
-      due_ns_ = std::min(due_ns_, over_ns);
-    }
+    due_ns_ = std::min(due_ns_, over_ns);
     ++entry;
   }
 }

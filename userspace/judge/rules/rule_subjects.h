@@ -145,6 +145,7 @@ private:
   void judge(std::uint64_t now_ns, const Context &context, std::vector<Finding> &findings);
   void fire_due_members(std::uint64_t now_ns, const Context &context);
   void gather(std::uint64_t now_ns, const Context &context);
+  static bool is_to_be_told(const Subject &subject, std::uint64_t now_ns, const Context &context);
   void tell_changes(std::uint64_t now_ns, const Context &context, std::vector<Finding> &findings);
   Finding told(const Subject &subject, std::uint64_t now_ns, const Context &context) const;
   std::uint64_t stale_after(const Context &context) const; // of not being looked at

@@ -62,10 +62,10 @@ std::string map_text(const SampledMap &map) {
   if (!map.owner.empty())
     text += " of " + shortened(map.owner, kOwnerLengthMax);
   if (map.site && map.site->line != 0 && !map.site->file.empty())
-    text += fmt::format(", made at {}:{}", shortened(file_name(map.site->file), kFileLengthMax),
+    text += fmt::format(" ({}:{})", shortened(file_name(map.site->file), kFileLengthMax),
                         map.site->line);
   else if (map.site && !map.site->function.empty())
-    text += ", made in " + shortened(map.site->function, kFunctionLengthMax);
+    text += fmt::format(" ({})", shortened(map.site->function, kFunctionLengthMax));
   else if (map.owner.empty())
     text += " at " + address_text(map.address);
   return text;

@@ -18,7 +18,7 @@ std::string shortened(std::string_view text, std::size_t length_max);
 std::string process_text(const ProcessIdentity &process); // "prometheus (pid 12)"
 std::string site_text(const SourceFrame &site);           // "cache.go:12 (main.fill)"; may be empty
 std::string address_text(ProcessAddress address);
-// "map[string]int of main.cache, made at cache.go:12"
+// "map[string]int of main.cache (cache.go:12)"
 std::string map_text(const SampledMap &map);
 // "main.cache (map[string]int) 1.20 GiB, ...": the largest `count` of what has the same owner.
 std::string largest_maps_text(const CensusSample &sample, std::size_t count);

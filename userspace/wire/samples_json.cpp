@@ -1,0 +1,339 @@
+// Each struct's fields are named once, for writing and for reading.
+#include "wire/samples_json.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/overloaded.h"
+#include "base/printable.h"
+
+namespace mapscope {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kSchema = "mapscope.samples/1";
+constexpr std::array<std::string_view, std::variant_size_v<RuleInput>> kInputNames = {
+    "process_appeared", "process_ended", "census", "rates", "misuse", "verification"};
+constexpr std::array<std::string_view, 10> kCauseNames = {
+    "",         "emptied",     "over_hinted", "mostly_empty", "tombstones",
+    "overflow", "old_buckets", "no_hint",     "padding",      "known_defect"};
+
+// The fields of each struct. `field(name, value)` is the writer's or the reader's.
+template <typename Archive, typename T>
+concept Of = std::same_as<std::remove_const_t<Archive>, T>;
+
+template <Of<ProcessKey> T> void fields(T &key, auto &&field) {
+  field("pid", key.pid);
+  field("start_time_ns", key.start_time_ns);
+}
+template <Of<CgroupIdentity> T> void fields(T &cgroup, auto &&field) {
+  field("path", cgroup.path);
+  field("container_id", cgroup.container_id);
+  field("pod_uid", cgroup.pod_uid);
+  field("unit", cgroup.unit);
+}
+template <Of<ProcessIdentity> T> void fields(T &process, auto &&field) {
+  field("key", process.key);
+  field("exe", process.exe);
+  field("command_line", process.command_line);
+  field("uid", process.uid);
+  field("user", process.user);
+  field("cgroup", process.cgroup);
+}
+template <Of<SourceFrame> T> void fields(T &frame, auto &&field) {
+  field("function", frame.function);
+  field("file", frame.file);
+  field("line", frame.line);
+  field("inlined", frame.inlined);
+}
+template <Of<SampledMap> T> void fields(T &map, auto &&field) {
+  field("address", map.address);
+  field("seed", map.seed);
+  field("type", map.type);
+  field("owner", map.owner);
+  field("site", map.site);
+  field("unreachable", map.is_unreachable);
+  field("len", map.len);
+  field("slots", map.slots);
+  field("bytes", map.bytes);
+  field("reclaimable_bytes", map.reclaimable_bytes);
+  field("cause", map.cause);
+  field("explanation", map.explanation);
+  field("advice", map.advice);
+}
+template <Of<HeapStatistics> T> void fields(T &heap, auto &&field) {
+  field("live_bytes", heap.live_bytes);
+  field("allocated_bytes", heap.allocated_bytes);
+  field("in_use_bytes", heap.in_use_bytes);
+  field("idle_bytes", heap.idle_bytes);
+  field("released_bytes", heap.released_bytes);
+  field("goal_bytes", heap.goal_bytes);
+  field("limit_bytes", heap.limit_bytes);
+  field("gc_cycles", heap.gc_cycles);
+  field("objects_allocated", heap.objects_allocated);
+  field("objects_freed", heap.objects_freed);
+}
+template <Of<MemoryLimits> T> void fields(T &limits, auto &&field) {
+  field("resident_bytes", limits.resident_bytes);
+  field("cgroup_bytes", limits.cgroup_bytes);
+  field("cgroup_limit_bytes", limits.cgroup_limit_bytes);
+  field("go_used_bytes", limits.go_used_bytes);
+  field("go_limit_bytes", limits.go_limit_bytes);
+}
+template <Of<SiteRate> T> void fields(T &rate, auto &&field) {
+  field("site", rate.site);
+  field("type", rate.type);
+  field("growths", rate.growths);
+  field("creations", rate.creations);
+  field("growths_per_minute", rate.growths_per_minute);
+  field("creations_per_second", rate.creations_per_second);
+  field("relative_error", rate.relative_error);
+  field("slots_max", rate.slots_max);
+}
+template <Of<FileIoCall> T> void fields(T &call, auto &&field) {
+  field("call", call.call);
+  field("path", call.path);
+  field("operation", call.operation);
+  field("site", call.site);
+  field("cause", call.cause);
+  field("count", call.count);
+}
+template <Of<ProcessAppeared> T> void fields(T &input, auto &&field) {
+  field("time_ns", input.time_ns);
+  field("process", input.process);
+}
+template <Of<ProcessEnded> T> void fields(T &input, auto &&field) {
+  field("time_ns", input.time_ns);
+  field("process", input.process);
+}
+template <Of<CensusSample> T> void fields(T &input, auto &&field) {
+  field("time_ns", input.time_ns);
+  field("process", input.process);
+  field("heap", input.heap);
+  field("map_count", input.map_count);
+  field("map_entries", input.map_entries);
+  field("map_bytes", input.map_bytes);
+  field("map_reclaimable_bytes", input.map_reclaimable_bytes);
+  field("allocated_bytes", input.allocated_bytes);
+  field("allocated_by_maps_bytes", input.allocated_by_maps_bytes);
+  field("limits", input.limits);
+  field("maps", input.maps);
+  field("maps_left_out", input.maps_left_out);
+  field("unchanged", input.is_unchanged);
+}
+template <Of<RateSample> T> void fields(T &input, auto &&field) {
+  field("time_ns", input.time_ns);
+  field("process", input.process);
+  field("watched_ns", input.watched_ns);
+  field("hits", input.hits);
+  field("lost", input.lost);
+  field("sites", input.sites);
+}
+template <Of<MisuseSample> T> void fields(T &input, auto &&field) {
+  field("time_ns", input.time_ns);
+  field("process", input.process);
+  field("message", input.message);
+  field("fatal", input.is_fatal);
+  field("type", input.type);
+  field("site", input.site);
+  field("goroutine", input.goroutine);
+  field("others", input.others);
+}
+template <Of<VerifySample> T> void fields(T &input, auto &&field) {
+  field("time_ns", input.time_ns);
+  field("process", input.process);
+  field("verdict", input.verdict);
+  field("reasons", input.reasons);
+  field("operations", input.operations);
+  field("duration_ns", input.duration_ns);
+  field("violations", input.violations);
+}
+
+// What its absence says as well.
+bool is_nothing(const Json &json) {
+  return json.is_string()       ? json.get_ref<const std::string &>().empty()
+         : json.is_structured() ? json.empty()
+                                : json == 0 || json == false;
+}
+
+// Texts may hold bytes that are no UTF-8, which JSON can't.
+Json json_of(const std::string &text) { return printable(text); }
+Json json_of(ProcessAddress address) { return fmt::format("{:#x}", address.value); }
+Json json_of(MapCause cause) { return kCauseNames[static_cast<std::size_t>(cause)]; }
+template <typename T>
+  requires std::is_arithmetic_v<T>
+Json json_of(T number) {
+  return number;
+}
+template <typename T> Json json_of(const std::vector<T> &list);
+template <typename T>
+  requires std::is_class_v<T>
+Json json_of(const T &value) {
+  Json object = Json::object();
+  fields(value, [&object]<typename Field>(const char *name, const Field &field) {
+    if constexpr (requires { field.has_value(); }) {
+      if (field)
+        object[name] = json_of(*field);
+    } else if (Json json = json_of(field); !is_nothing(json)) {
+      object[name] = std::move(json);
+    }
+  });
+  return object;
+}
+template <typename T> Json json_of(const std::vector<T> &list) {
+  Json array = Json::array();
+  for (const T &value : list)
+    array.push_back(json_of(value));
+  return array;
+}
+
+// Reads fields until one is wrong; `error` then says which.
+class SampleReader {
+public:
+  explicit SampleReader(const SampleLimits &limits) : limits_(limits) {}
+
+  template <typename T> bool read(const Json &json, T &value) {
+    if constexpr (std::is_same_v<T, bool>)
+      return json.is_boolean() && (value = json.get<bool>(), true);
+    else if constexpr (std::unsigned_integral<T>)
+      return read_number(json, value);
+    else if constexpr (std::floating_point<T>)
+      return json.is_number() && std::isfinite(value = json.get<T>()) && value >= 0;
+    else if constexpr (std::is_same_v<T, std::string>)
+      return json.is_string() && json.get_ref<const std::string &>().size() <= limits_.text_bytes &&
+             (value = printable(json.get_ref<const std::string &>()), true);
+    else if constexpr (std::is_same_v<T, ProcessAddress>)
+      return read_address(json, value);
+    else if constexpr (std::is_same_v<T, MapCause>)
+      return read_cause(json, value);
+    else
+      return read_fields(json, value);
+  }
+  template <typename T> bool read(const Json &json, std::optional<T> &value) {
+    return read(json, value.emplace());
+  }
+  template <typename T> bool read(const Json &json, std::vector<T> &list) {
+    if (!json.is_array() || json.size() > limits_.list_length)
+      return false;
+    for (const Json &one : json)
+      if (!read(one, list.emplace_back()))
+        return false;
+    return true;
+  }
+
+  const std::string &wrong_field() const { return wrong_; }
+
+private:
+  template <typename T> bool read_fields(const Json &json, T &value) {
+    if (!json.is_object())
+      return false;
+    bool is_right = true;
+    fields(value, [&](const char *name, auto &field) {
+      auto found = is_right ? json.find(name) : json.end();
+      if (found == json.end() || read(*found, field))
+        return;
+      is_right = false;
+      wrong_ = wrong_.empty() ? std::string{name} : fmt::format("{}.{}", name, wrong_);
+    });
+    return is_right;
+  }
+
+  template <std::unsigned_integral T> static bool read_number(const Json &json, T &value) {
+    if (!json.is_number_unsigned() || !std::in_range<T>(json.get<std::uint64_t>()))
+      return false;
+    value = json.get<T>();
+    return true;
+  }
+
+  static bool read_address(const Json &json, ProcessAddress &address) {
+    if (!json.is_string())
+      return false;
+    const auto &text = json.get_ref<const std::string &>();
+    if (!text.starts_with("0x"))
+      return false;
+    auto [end, error] =
+        std::from_chars(text.data() + 2, text.data() + text.size(), address.value, 16);
+    return error == std::errc{} && end == text.data() + text.size();
+  }
+
+  static bool read_cause(const Json &json, MapCause &cause) {
+    if (!json.is_string())
+      return false;
+    for (std::size_t i = 0; i < kCauseNames.size(); ++i)
+      if (kCauseNames[i] == json.get_ref<const std::string &>()) {
+        cause = static_cast<MapCause>(i);
+        return true;
+      }
+    return false;
+  }
+
+  const SampleLimits &limits_;
+  std::string wrong_;
+};
+
+template <std::size_t Index = 0>
+Result<RuleInput> input_from_json(std::size_t index, const Json &json, const SampleLimits &limits) {
+  if constexpr (Index < std::variant_size_v<RuleInput>) {
+    if (index != Index)
+      return input_from_json<Index + 1>(index, json, limits);
+    std::variant_alternative_t<Index, RuleInput> input;
+    SampleReader reader{limits};
+    if (!reader.read(json, input))
+      return fail(Errc::malformed, "the field {} is not what it should be", reader.wrong_field());
+    return input;
+  }
+  return fail(Errc::malformed, "no such input");
+}
+
+} // namespace
+
+std::string sample_to_line(const RuleInput &input) {
+  Json json = std::visit([](const auto &one) { return json_of(one); }, input);
+  json["schema"] = kSchema;
+  json["input"] = kInputNames[input.index()];
+  return json.dump();
+}
+
+Result<RuleInput> sample_from_line(std::string_view line, const SampleLimits &limits) {
+  if (line.size() > limits.line_bytes)
+    return fail(Errc::malformed, "a line of {} bytes; {} are allowed", line.size(),
+                limits.line_bytes);
+  const Json json = Json::parse(line, nullptr, false);
+  if (!json.is_object())
+    return fail(Errc::malformed, "no JSON object");
+  const auto schema = json.find("schema");
+  const auto name = json.find("input");
+  if (schema == json.end() || *schema != kSchema)
+    return fail(Errc::malformed, "its schema is not {}", kSchema);
+  for (std::size_t i = 0; i < kInputNames.size(); ++i)
+    if (name != json.end() && *name == kInputNames[i])
+      return input_from_json(i, json, limits);
+  return fail(Errc::malformed, "its input is none of {}", fmt::join(kInputNames, ", "));
+}
+
+Result<std::vector<RuleInput>> samples_from_text(std::string_view text,
+                                                 const SampleLimits &limits) {
+  std::vector<RuleInput> inputs;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    if (number > limits.line_count)
+      return fail(Errc::malformed, "more than {} lines", limits.line_count);
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (!line.empty())
+      inputs.push_back(TRY_WHILE(sample_from_line(line, limits), "line {}", number));
+  }
+  return inputs;
+}
+
+} // namespace mapscope
