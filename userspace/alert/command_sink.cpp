@@ -13,7 +13,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/handle.h"
@@ -131,7 +131,8 @@ public:
     }
     in_ = std::move(in.write);
     out_ = std::move(out.read);
-    process_ = Fd(::pidfd_open(pid_, 0));
+    // Not the library's function: its header is not for C++ before glibc 2.37.
+    process_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
     if (!process_)
       return std::unexpected(Error::from_errno("pidfd_open"));
     return {};
