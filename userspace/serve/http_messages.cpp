@@ -63,7 +63,7 @@ HttpQuery query_of(const httplib::Request &request) {
   return query;
 }
 
-void fill(httplib::Response &response, HttpReply reply) {
+void fill(httplib::Response &response, HttpAnswer reply) {
   response.status = reply.status;
   for (auto &[name, value] : reply.headers)
     response.set_header(name, value);
@@ -84,14 +84,14 @@ void simplify(httplib::Request &request) {
 
 } // namespace
 
-HttpReply error_reply(int status, std::string_view sentence) {
+HttpAnswer error_reply(int status, std::string_view sentence) {
   const nlohmann::json document = {{"error", sentence}};
   return {.status = status,
           .body = document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"};
 }
 
 std::string bare_answer(int status, std::string_view sentence) {
-  const HttpReply reply = error_reply(status, sentence);
+  const HttpAnswer reply = error_reply(status, sentence);
   return fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n"
                      "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n{}",
                      status, sentence, reply.type, reply.body.size(), reply.body);

@@ -22,7 +22,7 @@ struct HttpQuery {
   std::string host, accept;                      // headers; empty: absent
 };
 
-struct HttpReply {
+struct HttpAnswer {
   int status = 200;
   std::string type = "application/json"; // of the body
   std::string body;
@@ -30,12 +30,12 @@ struct HttpReply {
 };
 
 // The document of every error: {"error": "..."}, the status beside it.
-HttpReply error_reply(int status, std::string_view sentence);
+HttpAnswer error_reply(int status, std::string_view sentence);
 
 // Thread-safe, as far as its handler is.
 class HttpMessages {
 public:
-  using Handler = std::function<HttpReply(const HttpQuery &)>;
+  using Handler = std::function<HttpAnswer(const HttpQuery &)>;
 
   explicit HttpMessages(Handler handler);
   ~HttpMessages();

@@ -39,11 +39,11 @@ constexpr std::string_view kIndex =
 
 Now now() { return {.monotonic_ns = now_ns(), .wall_ns = now_ns(CLOCK_REALTIME)}; }
 
-HttpReply text_reply(int status, std::string_view text) {
+HttpAnswer text_reply(int status, std::string_view text) {
   return {.status = status, .type = "text/plain; charset=utf-8", .body = std::string{text}};
 }
 
-HttpReply json_reply(std::string document) { return {.body = std::move(document)}; }
+HttpAnswer json_reply(std::string document) { return {.body = std::move(document)}; }
 
 template <typename Number> std::optional<Number> parse_number(std::string_view text) {
   Number number{};
@@ -77,11 +77,11 @@ int status_of(Errc code) {
   return 500;
 }
 
-HttpReply failure_reply(const Error &error) {
+HttpAnswer failure_reply(const Error &error) {
   return error_reply(status_of(error.code()), error.message());
 }
 
-HttpReply unknown_process(std::uint32_t pid) {
+HttpAnswer unknown_process(std::uint32_t pid) {
   return error_reply(
       404, fmt::format("process {} is not watched; {} lists those that are", pid, kProcesses));
 }
@@ -120,9 +120,9 @@ bool Routes::is_host_allowed(const HttpQuery &query) const {
          name == host_name(served_.address) || name == host_name(config_.address);
 }
 
-HttpReply Routes::reply(const HttpQuery &query) {
+HttpAnswer Routes::reply(const HttpQuery &query) {
   if (query.method != "GET" && query.method != "HEAD") {
-    HttpReply reply = error_reply(405, "nothing can be changed here: GET and HEAD only");
+    HttpAnswer reply = error_reply(405, "nothing can be changed here: GET and HEAD only");
     reply.headers.emplace_back("Allow", "GET, HEAD");
     return reply;
   }
@@ -132,7 +132,7 @@ HttpReply Routes::reply(const HttpQuery &query) {
   return route(query);
 }
 
-HttpReply Routes::route(const HttpQuery &query) {
+HttpAnswer Routes::route(const HttpQuery &query) {
   const std::string_view path = query.path;
   if (path == "/")
     return text_reply(200, kIndex);
@@ -157,7 +157,7 @@ HttpReply Routes::route(const HttpQuery &query) {
 }
 
 // "1234", "1234/maps"
-HttpReply Routes::process_route(std::string_view rest) {
+HttpAnswer Routes::process_route(std::string_view rest) {
   const std::size_t slash = rest.find('/');
   const std::optional<std::uint32_t> pid = parse_number<std::uint32_t>(rest.substr(0, slash));
   if (!pid)
@@ -169,7 +169,7 @@ HttpReply Routes::process_route(std::string_view rest) {
   return error_reply(404, "there is nothing here; / lists what there is");
 }
 
-HttpReply Routes::metrics(const HttpQuery &query) const {
+HttpAnswer Routes::metrics(const HttpQuery &query) const {
   const bool is_open = wants_open_metrics(query);
   return {.type = is_open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                           : "text/plain; version=0.0.4; charset=utf-8",
@@ -177,12 +177,12 @@ HttpReply Routes::metrics(const HttpQuery &query) const {
                                is_open ? MetricsFormat::open_metrics : MetricsFormat::prometheus)};
 }
 
-HttpReply Routes::health() const {
+HttpAnswer Routes::health() const {
   const std::string problem = view_.health();
   return problem.empty() ? text_reply(200, "ok\n") : text_reply(503, problem + "\n");
 }
 
-HttpReply Routes::processes(const HttpQuery &query) const {
+HttpAnswer Routes::processes(const HttpQuery &query) const {
   std::size_t limit = SIZE_MAX;
   if (const std::string *text = parameter(query, "limit")) {
     const std::optional<std::size_t> number = parse_number<std::size_t>(*text);
@@ -209,21 +209,21 @@ HttpReply Routes::processes(const HttpQuery &query) const {
   return json_reply(processes_json(processes, not_shown, now()));
 }
 
-HttpReply Routes::process(std::uint32_t pid) const {
+HttpAnswer Routes::process(std::uint32_t pid) const {
   for (const WatchedProcess &process : view_.processes())
     if (process.process.key.pid == pid)
       return json_reply(process_json(process, now()));
   return unknown_process(pid);
 }
 
-HttpReply Routes::maps(std::uint32_t pid) const {
+HttpAnswer Routes::maps(std::uint32_t pid) const {
   const Result<std::shared_ptr<const std::string>> document = view_.maps_json(pid);
   if (!document)
     return failure_reply(document.error());
   return json_reply(**document);
 }
 
-HttpReply Routes::findings(const HttpQuery &query) const {
+HttpAnswer Routes::findings(const HttpQuery &query) const {
   std::vector<Alert> alerts = view_.alerts();
   if (const std::string *state = parameter(query, "state")) {
     if (*state != "firing" && *state != "resolved")
@@ -237,15 +237,15 @@ HttpReply Routes::findings(const HttpQuery &query) const {
   return json_reply(findings_json(alerts));
 }
 
-HttpReply Routes::profile(const HttpQuery &query) {
+HttpAnswer Routes::profile(const HttpQuery &query) {
   const std::string *text = parameter(query, "pid");
   const std::optional<std::uint32_t> pid =
       text == nullptr ? std::nullopt : parse_number<std::uint32_t>(*text);
   if (!pid)
     return error_reply(400, "?pid=N has to say of which process");
-  HttpReply reply{.type = "application/octet-stream",
-                  .headers = {{"Content-Disposition",
-                               fmt::format("attachment; filename=\"maps-{}.pb.gz\"", *pid)}}};
+  HttpAnswer reply{.type = "application/octet-stream",
+                   .headers = {{"Content-Disposition",
+                                fmt::format("attachment; filename=\"maps-{}.pb.gz\"", *pid)}}};
   if (query.method == "HEAD")
     return reply; // a census for a few headers would be too dear
   if (is_profiling_.exchange(true)) {

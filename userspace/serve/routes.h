@@ -25,18 +25,18 @@ public:
       : config_(config), served_(std::move(served)), view_(view) {}
 
   // From any thread.
-  HttpReply reply(const HttpQuery &query);
+  HttpAnswer reply(const HttpQuery &query);
 
 private:
-  HttpReply route(const HttpQuery &query);
-  HttpReply process_route(std::string_view rest);
-  HttpReply metrics(const HttpQuery &query) const;
-  HttpReply health() const;
-  HttpReply processes(const HttpQuery &query) const;
-  HttpReply process(std::uint32_t pid) const;
-  HttpReply maps(std::uint32_t pid) const;
-  HttpReply findings(const HttpQuery &query) const;
-  HttpReply profile(const HttpQuery &query);
+  HttpAnswer route(const HttpQuery &query);
+  HttpAnswer process_route(std::string_view rest);
+  HttpAnswer metrics(const HttpQuery &query) const;
+  HttpAnswer health() const;
+  HttpAnswer processes(const HttpQuery &query) const;
+  HttpAnswer process(std::uint32_t pid) const;
+  HttpAnswer maps(std::uint32_t pid) const;
+  HttpAnswer findings(const HttpQuery &query) const;
+  HttpAnswer profile(const HttpQuery &query);
   bool is_host_allowed(const HttpQuery &query) const;
 
   ServeConfig config_;
