@@ -34,7 +34,7 @@ struct RateOfSite {
 std::vector<RateOfSite> rates_of(const RateSample &sample, bool of_growth) {
   std::map<std::string, RateOfSite> by_site;
   for (const SiteRate &rate : sample.sites) {
-    const std::string site = site_text(rate.site);
+    const std::string site = line_text(rate.site);
     if (site.empty() || (by_site.size() >= kSitesMax && !by_site.contains(site)))
       continue;
     RateOfSite &sum = by_site[site];
@@ -111,7 +111,7 @@ std::string where_text(const MisuseSample &sample) {
   if (!sample.type.empty())
     text += ", on a " + shortened(sample.type, 48);
   if (sample.site)
-    text += ", at " + shortened(site_text(*sample.site), 80);
+    text += ", at " + shortened(line_text(*sample.site), 80);
   return text;
 }
 
@@ -163,7 +163,7 @@ void judge_misuse(const MisuseSample &sample, const RuleSubjects::Context &conte
   if (!std::holds_alternative<MapMisuseRule>(context.rule.condition))
     return;
   Telling telling{.type = sample.type};
-  telling.site = sample.site ? site_text(*sample.site) : std::string{};
+  telling.site = sample.site ? line_text(*sample.site) : std::string{};
   if (telling.site.empty() && telling.type.empty())
     telling.subject = "message " + sample.message;
   telling.numbers = {{"goroutine", number(sample.goroutine)},
@@ -197,7 +197,7 @@ void judge_verdict(const VerifySample &sample, const RuleSubjects::Context &cont
   telling.says = "a map operation did file I/O";
   telling.fix = "Run mapscope verify on the process: it shows each call with its stack.";
   if (first != sample.violations.end()) {
-    telling.site = first->site ? site_text(*first->site) : std::string{};
+    telling.site = first->site ? line_text(*first->site) : std::string{};
     telling.says += fmt::format(": {}{}{}, {} in {}{}", first->call, first->path.empty() ? "" : " ",
                                 shortened(first->path, kPathLengthMax),
                                 format_counted(calls, "call"), span_text(sample.duration_ns),

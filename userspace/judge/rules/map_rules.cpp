@@ -27,7 +27,7 @@ MemberKey key_of(const SampledMap &map) { return {map.address.value, map.seed}; 
 Telling names_of(const SampledMap &map) {
   return {.type = map.type,
           .owner = map.owner,
-          .site = map.site ? site_text(*map.site) : std::string{},
+          .site = map.site ? line_text(*map.site) : std::string{},
           .address = address_text(map.address)};
 }
 

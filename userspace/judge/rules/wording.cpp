@@ -49,7 +49,7 @@ std::string process_text(const ProcessIdentity &process) {
                      process.key.pid);
 }
 
-std::string site_text(const SourceFrame &site) {
+std::string line_text(const SourceFrame &site) {
   if (site.file.empty() || site.line == 0)
     return site.function;
   return fmt::format("{}:{} ({})", file_name(site.file), site.line, site.function);
@@ -78,7 +78,7 @@ std::string largest_maps_text(const CensusSample &sample, std::size_t count) {
       continue;
     std::string name = shortened(map.owner, kOwnerLengthMax);
     if (name.empty())
-      name = map.site ? site_text(*map.site) : std::string{};
+      name = map.site ? line_text(*map.site) : std::string{};
     const std::string type = map.type.empty() ? "map" : shortened(map.type, kTypeLengthMax);
     by_name[name.empty() ? type : fmt::format("{} ({})", name, type)] += map.bytes;
   }
