@@ -39,7 +39,7 @@ ConfigFields<MapGrowthRule> fields_of(MapGrowthRule *) {
   using R = MapGrowthRule;
   return {field("bytes_per_minute", &R::bytes_per_minute, optional_of(size(1, UINT64_MAX))),
           field("entries_per_minute", &R::entries_per_minute, optional_of(entries())),
-          field("window", &R::window, seconds(30s, kWindowMax)),
+          field("window", &R::window, seconds(1s, kWindowMax)),
           field("censuses_in_a_row", &R::censuses_in_a_row,
                 optional_of(count<std::uint32_t>(2, 10'000))),
           field("min_bytes", &R::min_bytes, bytes())};
@@ -62,12 +62,12 @@ ConfigFields<HeapGrowthRule> fields_of(HeapGrowthRule *) {
   using R = HeapGrowthRule;
   return {field("bytes_per_minute", &R::bytes_per_minute, size(1, UINT64_MAX)),
           field("min_map_share", &R::min_map_share, part()),
-          field("window", &R::window, seconds(30s, kWindowMax))};
+          field("window", &R::window, seconds(1s, kWindowMax))};
 }
 ConfigFields<AllocsMinusFreesRule> fields_of(AllocsMinusFreesRule *) {
   using R = AllocsMinusFreesRule;
   return {field("min_live_objects", &R::min_live_objects, entries()),
-          field("window", &R::window, seconds(30s, kWindowMax))};
+          field("window", &R::window, seconds(1s, kWindowMax))};
 }
 ConfigFields<MemoryLimitRule> fields_of(MemoryLimitRule *) {
   return {field("max_share", &MemoryLimitRule::max_share, part())};
