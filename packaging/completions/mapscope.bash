@@ -17,7 +17,7 @@ _mapscope() {
     case $previous in
         -p | --pid) COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$current")); return ;;
         --user) COMPREPLY=($(compgen -u -- "$current")); return ;;
-        -o | --output | --record | --core | --exe | --snapshot | --diff | --save | --pprof) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        -o | --output | --config | --socket | --record | --core | --exe | --snapshot | --diff | --save | --pprof) COMPREPLY=($(compgen -f -- "$current")); return ;;
         --format) COMPREPLY=($(compgen -W "text json perfetto" -- "$current")); return ;;
         --time) COMPREPLY=($(compgen -W "start clock epoch delta none" -- "$current")); return ;;
         --only)
@@ -37,13 +37,15 @@ _mapscope() {
     local telling="--only --min-bytes --map --type --site --stack --summary --with-summary --json --format --time --output"
     local words=
     case $command in
-        '') words="verify trace maps record replay inspect doctor --help --version" ;;
+        '') words="verify trace maps record replay inspect daemon status doctor --help --version" ;;
         verify) words="$target --light --exact --json --output --record --help" ;;
         trace) words="$target --all-go --all --exact $telling --record --help" ;;
         maps) words="--pid --core --exe --snapshot --diff --sort --top --min-bytes --type --owners --no-owners --owner --site --group-by --learn --pprof --explain --payload --watch --save --fail-on --json --output --help" ;;
         record) words="$target --all-go --rare --exact --help" ;;
         replay) words="--verify $telling --help" ;;
         inspect) words="--json --functions --help" ;;
+        daemon) words="--config --check --once --print-config --help" ;;
+        status) words="--socket --json --findings --help" ;;
         doctor) words="--json --help" ;;
     esac
     if [[ $command =~ ^(inspect|record|replay)$ && $current != -* ]]; then

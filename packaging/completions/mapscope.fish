@@ -1,7 +1,7 @@
 # Completion of mapscope for fish; installed as share/fish/vendor_completions.d/mapscope.fish.
 complete -c mapscope -f
 
-set -l commands verify trace maps record replay inspect doctor
+set -l commands verify trace maps record replay inspect daemon status doctor
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mapscope -n $none -a verify -d "Prove that map operations do no file I/O"
 complete -c mapscope -n $none -a trace -d "Tell each map creation, growth and memory system call"
@@ -9,6 +9,8 @@ complete -c mapscope -n $none -a maps -d "Show every map of a process, from its 
 complete -c mapscope -n $none -a record -d "Keep what the kernel said of a run"
 complete -c mapscope -n $none -a replay -d "Say of a recorded run what trace or verify says live"
 complete -c mapscope -n $none -a inspect -d "What mapscope can see of a Go binary"
+complete -c mapscope -n $none -a daemon -d "Watch the maps of every Go program of this host, and alert"
+complete -c mapscope -n $none -a status -d "Ask a running daemon"
 complete -c mapscope -n $none -a doctor -d "What this kernel and these privileges allow"
 complete -c mapscope -n $none -l version -d "Print the version"
 complete -c mapscope -s h -l help -d "Print help"
@@ -72,6 +74,14 @@ complete -c mapscope -n $maps -l save -r -F -d "Keep what was read"
 complete -c mapscope -n $maps -l fail-on -x -d "Exit with status 1 if this holds"
 complete -c mapscope -n $maps -s o -l output -r -F -d "Write to this file"
 
-complete -c mapscope -n "__fish_seen_subcommand_from verify trace maps replay inspect doctor" -l json -d "Report as JSON"
+# The daemon.
+complete -c mapscope -n "__fish_seen_subcommand_from daemon" -l config -r -F -d "The configuration"
+complete -c mapscope -n "__fish_seen_subcommand_from daemon" -l check -d "Only say what is wrong in the configuration"
+complete -c mapscope -n "__fish_seen_subcommand_from daemon" -l once -d "Look at every process once"
+complete -c mapscope -n "__fish_seen_subcommand_from daemon" -l print-config -d "Print the configuration in force"
+complete -c mapscope -n "__fish_seen_subcommand_from status" -l socket -r -F -d "The socket of the daemon"
+complete -c mapscope -n "__fish_seen_subcommand_from status" -l findings -d "All findings, with causes and fixes"
+
+complete -c mapscope -n "__fish_seen_subcommand_from verify trace maps replay inspect status doctor" -l json -d "Report as JSON"
 complete -c mapscope -n "__fish_seen_subcommand_from inspect" -r -F
 complete -c mapscope -n "__fish_seen_subcommand_from inspect" -l functions -d "The map functions, one a line"
