@@ -225,7 +225,7 @@ void CensusProcess::keep_snapshot(MapSource &source, const LookOptions &options,
 
 Result<ProcessLook> CensusProcess::look(const LookOptions &options) {
   // What a look without memory of the last one may cost before memory is worth its room.
-  constexpr std::uint64_t kCheapNs = 5'000'000;
+  constexpr std::uint64_t kCheapNs = 5'000'000, kFewMaps = 500;
   const std::uint64_t start_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
   const auto cpu_ns = cpu_time_of(found_.process.key); // before the memory is read
   cpu_ns_.reset();
@@ -258,7 +258,8 @@ Result<ProcessLook> CensusProcess::look(const LookOptions &options) {
   look.shown = std::make_shared<const CensusSample>(std::move(shown));
   overview.report.heap.size_classes = {};
   look.report = std::make_shared<const MapsReport>(std::move(overview.report));
-  if (options.may_keep && (has_memory || now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns > kCheapNs))
+  if (options.may_keep && look.sample->map_count > kFewMaps &&
+      (has_memory || now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns > kCheapNs))
     memory_ = survey.take_memory();
   if (options.needs.limits)
     keep_snapshot(source, options, look);
