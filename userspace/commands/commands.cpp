@@ -17,6 +17,7 @@
 #include "commands/maps.h"
 #include "commands/record.h"
 #include "commands/replay.h"
+#include "commands/status.h"
 #include "commands/trace.h"
 #include "commands/verify.h"
 
@@ -42,6 +43,7 @@ int run(int argc, char **argv) {
   add_record(app, command_line, selected);
   add_replay(app, selected);
   add_daemon(app, selected);
+  add_status(app, selected);
   add_doctor(app, selected);
   add_inspect(app, selected);
 
