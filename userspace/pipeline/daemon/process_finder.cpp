@@ -84,10 +84,11 @@ struct Known {
 
 class Finder final : public ProcessFinder {
 public:
-  Finder(const WatchConfig &config, BinaryCache &binaries)
+  Finder(const WatchConfig &config, BinaryCache &binaries, ExecNews news)
       : config_(std::make_shared<const WatchConfig>(config)), binaries_(binaries),
         ends_(::epoll_create1(EPOLL_CLOEXEC)), opener_(binaries) {
-    auto feed = ProcessFeed::start();
+    auto feed = news == ExecNews::from_kernel ? ProcessFeed::start()
+                                              : fail(Errc::unsupported, "switched off");
     if (feed)
       feed_.emplace(std::move(*feed));
     else
@@ -106,6 +107,7 @@ private:
   void hear_execs(ProcessChanges &changes);
   void hear_ends(ProcessChanges &changes);
   void look_at_candidates(ProcessChanges &changes);
+  void let_in();
   void scan(ProcessChanges &changes);
   void consider(pid_t pid, const FileIdentity &file, ProcessChanges &changes);
   bool is_as_known(pid_t pid, const Known &known, const FileIdentity &file) const;
@@ -210,7 +212,16 @@ void Finder::look_at_candidates(ProcessChanges &changes) {
   }
 }
 
+// Those that were left out are looked at anew, as many as there is room for.
+void Finder::let_in() {
+  std::size_t watched = count(Standing::watched);
+  std::erase_if(known_, [&](const auto &entry) {
+    return entry.second.standing == Standing::left_out && watched++ < config_->processes_max;
+  });
+}
+
 void Finder::scan(ProcessChanges &changes) {
+  let_in();
   const bool is_first = figures_.scans++ == 0;
   figures_.unreadable = 0;
   const std::vector<pid_t> running = running_processes();
@@ -341,8 +352,8 @@ ProcessFinderFigures Finder::figures() const {
 } // namespace
 
 std::unique_ptr<ProcessFinder> ProcessFinder::start(const WatchConfig &config,
-                                                    BinaryCache &binaries) {
-  return std::make_unique<Finder>(config, binaries);
+                                                    BinaryCache &binaries, ExecNews news) {
+  return std::make_unique<Finder>(config, binaries, news);
 }
 
 } // namespace mapscope

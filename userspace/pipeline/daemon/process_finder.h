@@ -34,12 +34,18 @@ struct ProcessFinderFigures {
   std::string feed_problem;     // why execs are found by scans only; empty: the kernel tells
 };
 
+enum class ExecNews : std::uint8_t {
+  from_kernel, // where it tells
+  none,        // scans only, for tests
+};
+
 // Used from one thread.
 class ProcessFinder {
 public:
   virtual ~ProcessFinder() = default;
   // Without BPF it scans more often, and says so in its figures.
-  static std::unique_ptr<ProcessFinder> start(const WatchConfig &config, BinaryCache &binaries);
+  static std::unique_ptr<ProcessFinder> start(const WatchConfig &config, BinaryCache &binaries,
+                                              ExecNews news = ExecNews::from_kernel);
 
   // What changed since the last time; the first time, everything that runs. To be called about once
   // a second: a process that did not live from one call to the next is never looked at.
