@@ -198,7 +198,7 @@ template <typename T> Json json_of(const std::vector<T> &list) {
   return array;
 }
 
-// Reads fields until one is wrong; `error` then says which.
+// Null is what is absent. Reads fields until one is wrong; `error` then says which.
 class SampleReader {
 public:
   explicit SampleReader(const SampleLimits &limits) : limits_(limits) {}
@@ -241,7 +241,7 @@ private:
     bool is_right = true;
     fields(value, [&](const char *name, auto &field) {
       auto found = is_right ? json.find(name) : json.end();
-      if (found == json.end() || read(*found, field))
+      if (found == json.end() || found->is_null() || read(*found, field))
         return;
       is_right = false;
       wrong_ = wrong_.empty() ? std::string{name} : fmt::format("{}.{}", name, wrong_);

@@ -38,8 +38,15 @@ struct HeapAnswer {
 
 std::string largest_cause(const HeapQuestion &question) {
   return question.largest_maps.empty()
-             ? std::string{}
+             ? "No single map is large: many small ones may be, or something else."
              : fmt::format("The largest maps: {}.", question.largest_maps);
+}
+
+std::string rebuilt(const CensusSample &sample) {
+  return sample.map_reclaimable_bytes == 0
+             ? std::string{}
+             : fmt::format(" Rebuilding all its maps would free {}.",
+                           format_bytes(sample.map_reclaimable_bytes));
 }
 
 HeapAnswer ask(const MapShareRule &rule, const HeapQuestion &question) {
@@ -64,9 +71,8 @@ HeapAnswer ask(const MapShareRule &rule, const HeapQuestion &question) {
       fmt::format("maps hold {} of the live heap, {} of {} in {}", percent_text(share),
                   bytes_text(maps), bytes_text(live), format_counted(sample.map_count, "map"));
   answer.telling.cause = largest_cause(question);
-  answer.telling.fix =
-      fmt::format("See what owns them: mapscope maps -p {}; rebuilding all of them would free {}.",
-                  sample.process.pid, format_bytes(sample.map_reclaimable_bytes));
+  answer.telling.fix = fmt::format("See what owns them: mapscope maps -p {}.{}", sample.process.pid,
+                                   rebuilt(sample));
   answer.why_over =
       fmt::format("maps hold {} of the live heap now, {}", percent_text(share), bytes_text(maps));
   return answer;
@@ -129,8 +135,11 @@ HeapAnswer ask(const HeapGrowthRule &rule, const HeapQuestion &question) {
   answer.telling.fix =
       fmt::format("See which of them grow: mapscope maps -p {}, twice, or mapscope trace -p {}.",
                   sample.process.pid, sample.process.pid);
-  answer.why_over = fmt::format("the live heap grows by {} a minute now, and is {}",
-                                bytes_text(slope), format_bytes(*sample.heap.live_bytes));
+  answer.why_over = series.rises_still(kLive)
+                        ? fmt::format("the live heap grows by {} a minute now, {} of it for maps",
+                                      bytes_text(slope), percent_text(share ? share->first : 0))
+                        : fmt::format("the live heap grows no longer, and is {}",
+                                      format_bytes(*sample.heap.live_bytes));
   return answer;
 }
 
@@ -230,15 +239,15 @@ HeapAnswer ask(const MemoryLimitRule &rule, const HeapQuestion &question) {
                             {"map_reclaimable_bytes", number(sample.map_reclaimable_bytes)},
                             {"threshold", rule.max_share}};
   answer.telling.says = fmt::format(
-      "is at {} of {}: {} of {}, {} of it maps", percent_text(limit->share()), limit->name,
+      "at {} of {}: {} of {}, {} of it maps", percent_text(limit->share()), limit->name,
       bytes_text(limit->used), bytes_text(limit->limit), format_bytes(sample.map_bytes));
   answer.telling.cause = largest_cause(question);
-  answer.telling.fix = fmt::format("{}, or raise the limit. Rebuilding its maps would free {}.",
-                                   question.largest_maps.empty()
-                                       ? "Find what holds the memory: mapscope maps -p " +
-                                             std::to_string(sample.process.pid)
-                                       : "Shrink the biggest maps first: " + question.largest_maps,
-                                   format_bytes(sample.map_reclaimable_bytes));
+  answer.telling.fix = fmt::format(
+      "{}, or raise the limit.{}",
+      question.largest_maps.empty()
+          ? fmt::format("Find what holds the memory: mapscope maps -p {}", sample.process.pid)
+          : "Shrink the biggest maps first: " + question.largest_maps,
+      rebuilt(sample));
   answer.why_over = fmt::format("it is at {} of {} now", percent_text(limit->share()), limit->name);
   return answer;
 }

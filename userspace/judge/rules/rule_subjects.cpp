@@ -173,7 +173,7 @@ void RuleSubjects::observe(RuleMember &member, Standing standing, Telling tellin
     member.over_since_ns = now_ns_;
   if (standing == Standing::between && !member.subject)
     member.over_since_ns.reset();
-  if (standing == Standing::over || (member.subject && !telling.says.empty()))
+  if (standing == Standing::over || (standing == Standing::between && member.subject))
     member.telling = std::move(telling);
 }
 

@@ -125,7 +125,7 @@ TEST(ProcessRulesTest, LimitOfACgroup) {
   sample.maps = {cache_map(500 * kMiB), other_map(cache_map(100 * kMiB))};
   const auto found = server.tell(sample);
   ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].summary, "server (pid 100): is at 91 % of the limit of its cgroup: 910 MiB of "
+  EXPECT_EQ(found[0].summary, "server (pid 100): at 91 % of the limit of its cgroup: 910 MiB of "
                               "1000 MiB, 600 MiB of it maps, seen first now");
   EXPECT_NE(found[0].fix.find("main.cache (map[string]int) 500 MiB, main.other"), std::string::npos)
       << found[0].fix;
