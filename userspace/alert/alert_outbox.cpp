@@ -256,6 +256,8 @@ void AlertOutbox::deliver(const std::shared_ptr<SinkLane> &lane) {
       lock.lock();
       if (lane->is_abandoned)
         return;
+      if (lane->is_retired && delivery.outcome != DeliveryOutcome::accepted)
+        break; // cut off; it is still in the database
     }
     std::vector<std::uint64_t> done = lane->settle(task, delivery, now_ns());
     // Rows of a sink that is no more were taken from the database with it.

@@ -45,12 +45,13 @@ bool is_damage(int code) {
 
 Error sqlite_error(sqlite3 *database, std::string_view operation, int code) {
   const int primary = code & 0xff;
+  if (primary == SQLITE_BUSY)
+    return {Errc::denied, fmt::format("{}: another process has it open; two daemons need two "
+                                      "databases",
+                                      operation)};
   const Errc kind = is_damage(code)                                    ? Errc::malformed
                     : primary == SQLITE_PERM || primary == SQLITE_AUTH ? Errc::denied
                                                                        : Errc::system;
-  if (primary == SQLITE_BUSY)
-    return {kind, fmt::format("{}: another process has it open; two daemons need two databases",
-                              operation)};
   return {kind, fmt::format("{}: {}", operation,
                             database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code))};
 }
@@ -110,10 +111,10 @@ private:
   Handle<sqlite3_stmt, sqlite3_finalize> statement_;
 };
 
-Result<> execute(sqlite3 *database, const char *text) {
+Result<> execute(sqlite3 *database, std::string_view operation, const char *text) {
   const int code = sqlite3_exec(database, text, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK)
-    return std::unexpected(sqlite_error(database, "setting up", code));
+    return std::unexpected(sqlite_error(database, operation, code));
   return {};
 }
 
@@ -161,10 +162,11 @@ Result<> claim_database(sqlite3 *database, const std::string &path) {
   const std::string schema = TRY(ask(database, "PRAGMA user_version"));
   const bool is_empty = TRY(ask(database, "SELECT count(*) FROM sqlite_schema")) == "0";
   if (is_empty && (id == "0" || id == std::to_string(kApplicationId))) {
-    TRY(execute(database, kTables));
-    TRY(execute(database, fmt::format("PRAGMA application_id={};PRAGMA user_version={};COMMIT",
-                                      kApplicationId, kSchema)
-                              .c_str()));
+    TRY(execute(database, "making tables", kTables));
+    TRY(execute(database, "making tables",
+                fmt::format("PRAGMA application_id={};PRAGMA user_version={};COMMIT",
+                            kApplicationId, kSchema)
+                    .c_str()));
     return {};
   }
   if (id != std::to_string(kApplicationId))
@@ -188,8 +190,8 @@ Result<DatabaseHandle> open_database(const std::string &path) {
   if (code != SQLITE_OK)
     return std::unexpected(sqlite_error(opened, "opening", code));
   sqlite3_extended_result_codes(opened, 1);
-  sqlite3_busy_timeout(opened, 2000);
-  TRY(execute(opened, kSettings));
+  sqlite3_busy_timeout(opened, 500);
+  TRY(execute(opened, "opening", kSettings));
   TRY(claim_database(opened, path));
   return database;
 }
@@ -326,12 +328,12 @@ Result<std::string> AlertStore::text(std::uint64_t sequence) const {
 
 Result<> AlertStore::save(const StoreChanges &changes) {
   sqlite3 *database = connection_->database.get();
-  TRY(execute(database, "BEGIN IMMEDIATE"));
+  TRY(execute(database, "writing", "BEGIN IMMEDIATE"));
   Result<> written = connection_->write(changes);
   if (written)
-    written = execute(database, "COMMIT");
+    written = execute(database, "writing", "COMMIT");
   if (!written && sqlite3_get_autocommit(database) == 0)
-    (void)execute(database, "ROLLBACK"); // some errors have done so already
+    (void)execute(database, "writing", "ROLLBACK"); // some errors have done so already
   return written;
 }
 

@@ -74,6 +74,27 @@ Result<> check_readable(const std::string &path) {
   return {};
 }
 
+std::string_view words_of(httplib::Error error) {
+  switch (error) {
+  case httplib::Error::Connection:
+    return "no connection: the host is unknown, or nothing listens there";
+  case httplib::Error::ConnectionTimeout:
+    return "no connection in time";
+  case httplib::Error::Read:
+    return "no answer, or none in the words of HTTP";
+  case httplib::Error::Write:
+    return "the connection ended while the request was sent";
+  case httplib::Error::SSLConnection:
+    return "TLS could not be agreed on";
+  case httplib::Error::SSLLoadingCerts:
+    return "the certificates of `ca_file`, or of this host, can't be loaded";
+  case httplib::Error::SSLServerVerification:
+    return "the receiver's certificate is not one that `ca_file`, or this host, trusts";
+  default:
+    return "the request failed";
+  }
+}
+
 // Ends one request at its deadline. A receiver that sends a byte now and then keeps every timeout
 // of the client from passing; and the client's own stop() waits for its connect().
 class RequestGuard {
@@ -204,7 +225,7 @@ Result<HttpReply> HttpPoster::State::send(const std::string &body) {
     return reply;
   if (guard.was_late())
     return fail(Errc::system, "no answer within {} ms", endpoint.timeout.count());
-  return fail(Errc::system, "{}", httplib::to_string(result.error()));
+  return fail(Errc::system, "{}", words_of(result.error()));
 }
 
 HttpPoster::HttpPoster(std::unique_ptr<State> state) : state_(std::move(state)) {}
