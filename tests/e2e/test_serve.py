@@ -112,17 +112,20 @@ class ServeTest(harness.EndToEndTest):
 
     def test_go_tool_pprof_reads_the_profile(self):
         go = require("go")
-        with harness.scratch() as directory, harness.waiting([harness.workload("census")]) as target:
+        with harness.scratch() as directory, harness.started([harness.workload("leaks")], stdin=subprocess.PIPE,
+                                                                  stdout=subprocess.PIPE, text=True) as target:
+            target.stdout.readline()  # its maps are made
             profile = directory / "maps.pb.gz"
             done = harness.run_mapscope("maps", "-p", target.pid, "--pprof", profile)
             self.assertEqual(done.returncode, harness.CLEAN, done.stderr)
+            environment = os.environ | {"PPROF_TMPDIR": str(directory), "GOTOOLCHAIN": "local"}
+
+            def pprof(pid):
+                return subprocess.run([go, "tool", "pprof", "-top", f"http://{address}/debug/pprof/maps?pid={pid}"], env=environment,
+                                      capture_output=True, text=True, timeout=harness.TIMEOUT_SECONDS)
+
             with serving("--profile", profile) as address:
-                shown = subprocess.run([go, "tool", "pprof", "-top", f"http://{address}/debug/pprof/maps?pid=1234"],
-                                       capture_output=True, text=True, timeout=harness.TIMEOUT_SECONDS,
-                                       env=os.environ | {"PPROF_TMPDIR": str(directory), "HOME": str(directory)})
-                unknown = subprocess.run([go, "tool", "pprof", "-top", f"http://{address}/debug/pprof/maps?pid=77"],
-                                         capture_output=True, text=True, timeout=harness.TIMEOUT_SECONDS,
-                                         env=os.environ | {"PPROF_TMPDIR": str(directory), "HOME": str(directory)})
+                shown, unknown = pprof(1234), pprof(77)
         self.assertEqual(shown.returncode, 0, shown.stderr)
         self.assertRegex(shown.stdout, r"flat +flat%")
         self.assertNotEqual(unknown.returncode, 0)
