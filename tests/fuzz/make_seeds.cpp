@@ -142,12 +142,14 @@ int main(int argc, char **argv) {
   const auto file = program.make();
   const std::span<const std::byte> bytes{file};
   write(corpus / "go_binary_fuzz/tiny", bytes);
+  write(corpus / "go_look_fuzz/tiny", bytes);
   write(corpus / "build_info_fuzz/inline",
         bytes.subspan(program.build_info_offset() + 14, 18 + program.version.size() + 1));
   write(corpus / "pclntab_fuzz/two_functions",
         bytes.subspan(program.pclntab_offset(), program.pclntab_bytes()));
   program.has_sections = false;
   write(corpus / "go_binary_fuzz/without_sections", program.make());
+  write(corpus / "go_look_fuzz/without_sections", program.make());
 
   const auto binary = GoBinary::open(file, "/srv/tiny");
   auto facts = binary ? read_facts(*binary) : std::unexpected(binary.error());

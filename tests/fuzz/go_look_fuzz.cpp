@@ -1,0 +1,26 @@
+// The first look at an executable: it reads any file, and refuses none that the parser accepts.
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "binary/build_info.h"
+#include "binary/go_look.h"
+
+using namespace mapscope;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+  static const Fd file{::memfd_create("fuzz", MFD_CLOEXEC)};
+  if (::ftruncate(file.get(), 0) != 0 ||
+      ::pwrite(file.get(), data, size_bytes, 0) != static_cast<ssize_t>(size_bytes))
+    return 0;
+  const auto answer = may_be_go(file);
+  if (answer && *answer)
+    return 0;
+  const auto elf = ElfFile::parse(std::as_bytes(std::span{data, size_bytes}));
+  if (elf && read_build_info(*elf))
+    std::abort();
+  return 0;
+}
