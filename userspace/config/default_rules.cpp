@@ -63,8 +63,8 @@ void add_heap(std::vector<Rule> &rules) {
            Severity::warning, 5min, 10min));
   rules.push_back(rule(AllocsMinusFreesRule{.min_live_objects = 50'000'000, .window = 1h},
                        Severity::warning, 0s, 10min));
-  // 95 %, since a program with GOMEMLIMIT and a lazy collector lives at 90 % on purpose.
-  rules.push_back(rule(MemoryLimitRule{.max_share = 0.95}, Severity::critical, 30s, 5min));
+  // What the collector could free and the page cache don't count, so nobody lives here on purpose.
+  rules.push_back(rule(MemoryLimitRule{.max_share = 0.9}, Severity::critical, 30s, 5min));
 }
 
 // What is wrong whenever it is seen.
