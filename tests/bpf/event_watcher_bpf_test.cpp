@@ -304,6 +304,34 @@ TEST_F(EventWatcherBpfTest, AWriteToANilMapIsToldUpToALimitAndTheRestIsCounted) 
   }));
 }
 
+TEST_F(EventWatcherBpfTest, AProgramThatPanicsAllTheTimeIsLeftAlone) {
+  auto path = workload("1.26.8", "nilwrite");
+  if (!path)
+    GTEST_SKIP() << "tools/build-workloads builds nilwrite";
+  tuning_.misuse_hits_per_second = 100;
+  Program program{*path, {"-wait", "-k", "100000000"}};
+  start({.misuse = true});
+  auto process = add(program.pid(), *path);
+  ASSERT_TRUE(process && wait_for_probes(*process));
+  program.let_go();
+  EXPECT_TRUE(wait_until([&] { return shown(*process).probes_attached == 0; }));
+  EXPECT_TRUE(wait_until([&] { return watcher_->figures().lost["misuse_probes_paused"] == 1; }));
+}
+
+TEST_F(EventWatcherBpfTest, WhatDoesNotFitInTheRingIsCounted) {
+  auto path = workload("1.26.8", "nilwrite");
+  if (!path)
+    GTEST_SKIP() << "tools/build-workloads builds nilwrite";
+  tuning_.misuse_ring_bytes = 4096;
+  Program program{*path, {"-wait", "-k", "100000"}};
+  start({.misuse = true});
+  auto process = add(program.pid(), *path);
+  ASSERT_TRUE(process && wait_for_probes(*process));
+  program.let_go();
+  EXPECT_TRUE(heard_.wait_for<MisuseSample>());
+  EXPECT_TRUE(wait_until([&] { return watcher_->figures().lost["misuse_ring_full"] > 0; }));
+}
+
 TEST_F(EventWatcherBpfTest, AProgramThatMixesMapsAndFilesIsCleanAndNothingStaysAttached) {
   auto path = workload("1.26.8", "quiet");
   if (!path)

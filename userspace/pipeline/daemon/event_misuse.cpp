@@ -128,6 +128,7 @@ void EventMisuse::forget(Target &target) {
 
 void EventMisuse::remove(ProcessKey process) {
   refused_.erase(process);
+  paused_.erase(process);
   if (!targets_.contains(process))
     return;
   drain(); // what it said last is told yet
@@ -146,6 +147,7 @@ void EventMisuse::stop() {
     forget(target);
   targets_.clear();
   refused_.clear();
+  paused_.clear();
   for (const auto &tracer : tracers_)
     for (const event_stats &stats : tracer->event_totals())
       ring_full_ += stats.lost_ring_full;
@@ -207,6 +209,35 @@ void EventMisuse::drain() {
       tell(target);
 }
 
+void EventMisuse::look(std::uint64_t now) {
+  constexpr std::uint64_t kSecondNs = 1'000'000'000;
+  if (now - looked_ns_ < kSecondNs)
+    return;
+  const std::uint64_t seconds = std::max<std::uint64_t>((now - looked_ns_) / kSecondNs, 1);
+  looked_ns_ = now;
+  std::vector<FoundProcess> busy, rested;
+  for (auto &[key, target] : targets_) {
+    const std::uint64_t hits = target.tracer->misuse_hits(target.index);
+    if (hits - target.hits_seen > seconds * tuning_.misuse_hits_per_second)
+      busy.push_back(target.process);
+    target.hits_seen = hits;
+  }
+  for (const auto &[key, pause] : paused_)
+    if (now >= pause.until_ns)
+      rested.push_back(pause.process);
+  for (const FoundProcess &process : busy) {
+    remove(process.process.key);
+    const auto rest = std::chrono::nanoseconds{tuning_.retry}.count();
+    paused_[process.process.key] = {process, now + static_cast<std::uint64_t>(rest)};
+    ++pauses_;
+  }
+  for (const FoundProcess &process : rested) {
+    paused_.erase(process.process.key);
+    if (!add(process))
+      paused_[process.process.key] = {process, now + kSecondNs};
+  }
+}
+
 void EventMisuse::tell(Target &target) {
   for (const TraceEvent &event : target.attributor->take_all()) {
     const auto *misuse = std::get_if<std::shared_ptr<const MapMisuse>>(&event.what);
@@ -226,7 +257,7 @@ void EventMisuse::tell(Target &target) {
 
 EventMisuse::Figures EventMisuse::figures(ProcessKey process) const {
   Figures figures;
-  figures.refused = refused_.contains(process);
+  figures.refused = refused_.contains(process) || paused_.contains(process);
   if (auto target = targets_.find(process); target != targets_.end()) {
     figures.probes = target->second.probes;
     figures.hits = target->second.tracer->misuse_hits(target->second.index);
@@ -250,6 +281,7 @@ std::map<std::string, std::uint64_t> EventMisuse::lost() const {
   for (const auto &[name, count] : {std::pair{"misuse_ring_full", ring_full},
                                     {"misuse_targets_left_out", left_out_},
                                     {"misuse_repeats_not_told", repeated_},
+                                    {"misuse_probes_paused", pauses_},
                                     {"misuse_records_malformed", malformed_}})
     if (count > 0)
       lost[name] = count;

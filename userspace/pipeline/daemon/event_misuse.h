@@ -38,6 +38,8 @@ public:
   // Readable when drain() has something to do.
   std::vector<int> wake_fds() const;
   void drain();
+  // Once a second or so: takes off probes that are hit too often, and places them again later.
+  void look(std::uint64_t now_ns);
 
   Figures figures(ProcessKey process) const;
   std::map<std::string, std::uint64_t> lost() const;
@@ -53,6 +55,7 @@ private:
     std::uint64_t probes = 0;
     std::unique_ptr<TraceAttributor> attributor; // made by the first report
     std::uint64_t minute_start_ns = 0, told_this_minute = 0;
+    std::uint64_t hits_seen = 0;
   };
 
   Result<> place(const FoundProcess &process, Tracer &tracer);
@@ -68,6 +71,12 @@ private:
   std::vector<std::unique_ptr<Tracer>> tracers_; // of TARGETS_MAX each
   std::map<ProcessKey, Target> targets_;
   std::map<ProcessKey, std::uint64_t> refused_;
+  struct Pause {
+    FoundProcess process;
+    std::uint64_t until_ns = 0;
+  };
+  std::map<ProcessKey, Pause> paused_;
+  std::uint64_t looked_ns_ = 0, pauses_ = 0;
   std::uint64_t left_out_ = 0, repeated_ = 0, ring_full_ = 0, past_hits_ = 0, malformed_ = 0;
 };
 

@@ -22,6 +22,9 @@ struct EventTuning {
   // Misuse.
   std::uint32_t misuse_ring_bytes = 256U << 10; // a power of two
   std::uint32_t misuse_targets_max = 1024;
+  // Hits a second of one process from which on they cost it too much: each panic is one. Then the
+  // probes go until `retry` is over.
+  std::uint32_t misuse_hits_per_second = 5000;
   std::uint32_t misuses_per_minute = 10; // of one process; those above are counted
   // Verification.
   std::uint32_t window_targets = 16; // at once

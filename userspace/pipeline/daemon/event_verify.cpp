@@ -162,12 +162,14 @@ void EventVerify::start_those_at_start(std::uint64_t now) {
       continue;
     subject.wants_start = false;
     const VerifyWindow::Target target{subject.process, as_ns(config_.at_start), true};
-    // Those that start together share what it costs the host.
-    const bool is_shared = window_ || !targets.empty();
-    if (!is_shared && !at_start_.take(target.duration_ns, now)) {
+    // Those that start together share what it costs the host: only what they add to it counts.
+    const std::uint64_t open_until_ns = window_ || !targets.empty() ? window_end_ns_ : now;
+    const std::uint64_t end_ns = std::max(now + target.duration_ns, open_until_ns);
+    if (!at_start_.take(end_ns - std::max(open_until_ns, now), now)) {
       ++lost_["verify_starts_left_out"];
       continue;
     }
+    window_end_ns_ = end_ns;
     if (window_ ? window_->join(target) : targets.size() < tuning_.window_targets) {
       subject.is_in_window = true;
       if (!window_)
@@ -203,6 +205,7 @@ void EventVerify::start_those_due(std::uint64_t now) {
     subject->is_in_window = true;
     schedule(*subject, now);
   }
+  window_end_ns_ = now + as_ns(config_.for_);
   open(std::move(targets));
 }
 

@@ -89,6 +89,7 @@ private:
   TimeBudget scheduled_, at_start_;
   std::uint64_t retry_at_ns_ = 0;    // no window before
   std::uint64_t schedule_at_ns_ = 0; // none of the schedule before
+  std::uint64_t window_end_ns_ = 0;  // of the one that is open
   std::uint64_t windows_ = 0, probe_hits_ = 0;
   std::map<std::string, std::uint64_t> lost_;
 

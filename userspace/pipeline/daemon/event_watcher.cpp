@@ -67,8 +67,14 @@ private:
   void take(const Wishes &wishes);
   void take(Change change);
   void work(std::uint64_t now_ns);
-  bool place_misuse(std::uint64_t now_ns);
-  void note(const Result<> &done, std::uint64_t now_ns);
+  void place_misuse(std::uint64_t now_ns);
+  // The parts that load programs, each for itself: what one of them lacks, others may have.
+  struct Part {
+    std::uint64_t retry_at_ns = 0;
+    std::string problem;
+  };
+  void note(Part &part, const Result<> &done, std::uint64_t now_ns);
+  std::string problem() const;
   int pause_milliseconds(bool is_busy) const;
   void wait(bool is_busy);
   void publish(std::uint64_t now_ns);
@@ -91,9 +97,8 @@ private:
   EventMisuse misuse_;
   EventFlashes flashes_;
   EventVerify verify_;
-  std::uint64_t retry_at_ns_ = 0, published_ns_ = 0;
-  std::uint64_t windows_seen_ = 0;
-  std::string problem_;
+  Part misuse_part_, rate_part_, verify_part_;
+  std::uint64_t published_ns_ = 0, windows_seen_ = 0;
 
   std::jthread thread_; // last: it uses all of the above
 };
@@ -244,46 +249,56 @@ void Watcher::take(Change change) {
 
 void Watcher::work(std::uint64_t now) {
   misuse_.drain();
-  note(verify_.step(now), now);
+  misuse_.look(now);
+  note(verify_part_, verify_.step(now), now);
   if (std::uint64_t windows = verify_.windows(); windows != windows_seen_) {
     windows_seen_ = windows;
     published_ns_ = 0;
   }
-  if (now < retry_at_ns_)
-    return;
-  if (flashes_.is_wanted())
-    note(flashes_.step(now), now);
-  place_misuse(now);
+  if (flashes_.is_wanted() && now >= rate_part_.retry_at_ns)
+    note(rate_part_, flashes_.step(now), now);
+  if (now >= misuse_part_.retry_at_ns)
+    place_misuse(now);
 }
 
 // One process in a turn, since placing takes the kernel some milliseconds.
-bool Watcher::place_misuse(std::uint64_t now) {
+void Watcher::place_misuse(std::uint64_t now) {
   if (unplaced_.empty())
-    return false;
+    return;
   auto process = processes_.find(unplaced_.back());
   if (process == processes_.end()) {
     unplaced_.pop_back();
-    return true;
+    return;
   }
   const bool is_first = misuse_.wake_fds().empty();
   auto placed = misuse_.add(process->second);
-  note(placed, now);
+  note(misuse_part_, placed, now);
   if (placed) {
     unplaced_.pop_back();
     if (is_first)
       ::malloc_trim(0); // what loading took is many times what stays
     published_ns_ = 0;
   }
-  return true;
 }
 
 // Nothing can be loaded: that is said once, and tried again much later.
-void Watcher::note(const Result<> &done, std::uint64_t now) {
-  if (done)
+void Watcher::note(Part &part, const Result<> &done, std::uint64_t now) {
+  if (done) {
+    if (now >= part.retry_at_ns)
+      part.problem.clear();
     return;
-  retry_at_ns_ = now + static_cast<std::uint64_t>(std::chrono::nanoseconds{tuning_.retry}.count());
-  problem_ = done.error().message();
+  }
+  part.retry_at_ns =
+      now + static_cast<std::uint64_t>(std::chrono::nanoseconds{tuning_.retry}.count());
+  part.problem = done.error().message();
   published_ns_ = 0;
+}
+
+std::string Watcher::problem() const {
+  for (const Part *part : {&misuse_part_, &rate_part_, &verify_part_})
+    if (!part->problem.empty())
+      return part->problem;
+  return {};
 }
 
 int Watcher::pause_milliseconds(bool is_busy) const {
@@ -297,9 +312,9 @@ int Watcher::pause_milliseconds(bool is_busy) const {
     has_any = true;
   };
   if (!unplaced_.empty())
-    at(retry_at_ns_);
+    at(misuse_part_.retry_at_ns);
   if (auto next = flashes_.next_ns())
-    at(std::max(*next, retry_at_ns_));
+    at(std::max(*next, rate_part_.retry_at_ns));
   if (auto next = verify_.next_ns())
     at(*next);
   if (!has_any)
@@ -340,9 +355,7 @@ void Watcher::publish(std::uint64_t now) {
   for (const auto &lost : {misuse_.lost(), flashes_.lost(), verify_.lost()})
     for (const auto &[name, count] : lost)
       figures.lost[name] += count;
-  if (now >= retry_at_ns_)
-    problem_.clear();
-  figures.problem = problem_;
+  figures.problem = problem();
   const std::scoped_lock lock{mutex_};
   shown_ = std::move(shown);
   figures_ = std::move(figures);

@@ -108,7 +108,8 @@ VerifyWindow::Session::~Session() {
 Result<> VerifyWindow::Session::begin(std::vector<Target> targets) {
   TRY(tracer_.watch_processes());
   for (Target &target : targets)
-    add(std::move(target));
+    if (!window_.stopping_)
+      add(std::move(target));
   if (watched_.empty())
     return {};
   window_.attached_ = true;
