@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/handle.h"
+#include "base/printable.h"
 
 namespace mapscope {
 
@@ -157,7 +158,7 @@ Result<> make_file(const std::string &path) {
 Result<> claim_database(sqlite3 *database, const std::string &path) {
   const std::string check = TRY(ask(database, "PRAGMA quick_check(1)"));
   if (check != "ok")
-    return fail(Errc::malformed, "its check says: {}", check);
+    return fail(Errc::malformed, "its check says: {}", printable(check));
   const std::string id = TRY(ask(database, "PRAGMA application_id"));
   const std::string schema = TRY(ask(database, "PRAGMA user_version"));
   const bool is_empty = TRY(ask(database, "SELECT count(*) FROM sqlite_schema")) == "0";

@@ -206,12 +206,13 @@ Result<HttpReply> HttpPoster::State::send(const std::string &body) {
   request.headers = TRY(headers());
   request.body = body;
   HttpReply reply;
-  request.response_handler = [&reply](const httplib::Response &response) {
+  auto note_head = [&reply](const httplib::Response &response) {
     reply.status = response.status;
     if (response.has_header("Retry-After"))
       reply.retry_after = response.get_header_value("Retry-After");
     return true;
   };
+  request.response_handler = note_head;
   request.content_receiver = [&reply](const char *data, std::size_t size, std::uint64_t,
                                       std::uint64_t) {
     reply.body.append(data, std::min(size, kReplyBytesMax - reply.body.size()));
@@ -221,8 +222,10 @@ Result<HttpReply> HttpPoster::State::send(const std::string &body) {
   RequestGuard guard(endpoint.timeout, is_cut, mutex, changed);
   client->set_socket_options([&guard](int socket) { guard.set_socket(socket); });
   const httplib::Result result = client->send(request);
-  if (reply.status != 0) // what follows it does not matter
-    return reply;
+  if (reply.status == 0 && result)
+    note_head(*result); // one without a body (204) does not call the handler
+  if (reply.status != 0)
+    return reply; // what follows the head does not matter
   if (guard.was_late())
     return fail(Errc::system, "no answer within {} ms", endpoint.timeout.count());
   return fail(Errc::system, "{}", words_of(result.error()));
