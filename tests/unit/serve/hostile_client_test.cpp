@@ -98,28 +98,6 @@ TEST_F(HostileClientTest, MayNotAskThroughANameOfItsOwn) {
   EXPECT_EQ(status(server->address()), 200);
 }
 
-TEST_F(HostileClientTest, StopsNobodyBySilence) {
-  std::vector<Fd> silent;
-  for (int i = 0; i < 100; ++i) {
-    silent.push_back(connect_to(server->address()));
-    if (i % 2 == 0)
-      send_bytes(silent.back(), "GET /metr");
-  }
-  // All of them are open, and none of them is answered: this one is.
-  EXPECT_EQ(status_of(get(server->address(), "/healthz")), 200);
-}
-
-TEST_F(HostileClientTest, StopsNobodyByNotReading) {
-  for (std::uint32_t pid = 1; pid <= 200; ++pid)
-    daemon.watched.push_back(made_up_process(pid));
-  std::vector<Fd> deaf;
-  for (int i = 0; i < 100; ++i) {
-    deaf.push_back(connect_to(server->address()));
-    send_bytes(deaf.back(), "GET /api/v1/processes HTTP/1.1\r\n\r\n");
-  }
-  EXPECT_EQ(status_of(get(server->address(), "/healthz")), 200);
-}
-
 std::size_t open_descriptors() {
   std::size_t count = 0;
   DIR *directory = ::opendir("/proc/self/fd");
@@ -140,8 +118,8 @@ TEST_F(HostileClientTest, LeavesNoDescriptorsBehind) {
   SetUp();
 }
 
-// Short patience, so that a test sees its end.
-class ImpatientLoopTest : public testing::Test {
+// The loop by itself, with limits that a test reaches.
+class ConnectionLoopTest : public testing::Test {
 protected:
   void start(ConnectionLimits limits, ConnectionLoop::Answer answer) {
     auto listener = listen_tcp("127.0.0.1:0");
@@ -157,14 +135,14 @@ protected:
   std::unique_ptr<ConnectionLoop> loop;
 };
 
-TEST_F(ImpatientLoopTest, TellsWhoSendsHalfARequestAndDropsWhoSendsNothing) {
+TEST_F(ConnectionLoopTest, TellsWhoSendsHalfARequestAndDropsWhoSendsNothing) {
   start({.request_timeout = std::chrono::milliseconds{20}},
         [](Transport, std::string_view) { return std::string{}; });
   EXPECT_EQ(status_of(ask(tcp.address, "GET / HT")), 408);
   EXPECT_EQ(ask(tcp.address, ""), "");
 }
 
-TEST_F(ImpatientLoopTest, DropsWhoDoesNotReadAnAnswer) {
+TEST_F(ConnectionLoopTest, DropsWhoDoesNotReadAnAnswer) {
   const std::string large(32 << 20, 'x'); // more than a socket holds
   start({.answer_timeout = std::chrono::milliseconds{20}},
         [&](Transport, std::string_view) { return large; });
@@ -176,13 +154,42 @@ TEST_F(ImpatientLoopTest, DropsWhoDoesNotReadAnAnswer) {
   EXPECT_LT(read_to_end(socket).size(), large.size());
 }
 
-TEST_F(ImpatientLoopTest, KeepsAnAnswerHoweverLargeWhileItIsRead) {
+constexpr std::chrono::hours kNever{1};
+
+TEST_F(ConnectionLoopTest, LetsNobodyBeStoppedBySilence) {
+  start({.connections_max = 8, .request_timeout = kNever},
+        [](Transport, std::string_view) { return std::string{"answered"}; });
+  std::vector<Fd> silent;
+  for (int i = 0; i < 100; ++i) {
+    silent.push_back(connect_to(tcp.address));
+    if (i % 2 == 0)
+      send_bytes(silent.back(), "GET /metr");
+  }
+  EXPECT_EQ(ask(tcp.address, "GET / HTTP/1.1\r\n\r\n"), "answered");
+  EXPECT_EQ(read_to_end(silent.front()), "") << "the oldest had to go";
+}
+
+TEST_F(ConnectionLoopTest, HoldsNoMoreThanItsShareOfAnswersThatNobodyReads) {
+  start({.waiting_bytes_max = 1 << 20, .answer_timeout = kNever},
+        [](Transport, std::string_view request) {
+          return request.starts_with("GET /large") ? std::string(32 << 20, 'x') : "answered";
+        });
+  std::vector<Fd> deaf;
+  for (int i = 0; i < 5; ++i) {
+    deaf.push_back(connect_to(tcp.address));
+    send_bytes(deaf.back(), "GET /large HTTP/1.1\r\n\r\n");
+  }
+  EXPECT_EQ(ask(tcp.address, "GET / HTTP/1.1\r\n\r\n"), "answered");
+  EXPECT_LT(read_to_end(deaf.front()).size(), 32U << 20);
+}
+
+TEST_F(ConnectionLoopTest, KeepsAnAnswerHoweverLargeWhileItIsRead) {
   const std::string large(32 << 20, 'x');
   start({}, [&](Transport, std::string_view) { return large; });
   EXPECT_EQ(ask(tcp.address, "GET / HTTP/1.1\r\n\r\n").size(), large.size());
 }
 
-TEST_F(ImpatientLoopTest, AnswersWhatItHasBegunWhenItStops) {
+TEST_F(ConnectionLoopTest, AnswersWhatItHasBegunWhenItStops) {
   std::atomic<int> asked = 0;
   std::atomic<bool> go_on = false;
   start({}, [&](Transport, std::string_view) {
@@ -201,7 +208,7 @@ TEST_F(ImpatientLoopTest, AnswersWhatItHasBegunWhenItStops) {
   stopper.join();
 }
 
-TEST_F(ImpatientLoopTest, CutsOffWhatDoesNotEndWhenItStops) {
+TEST_F(ConnectionLoopTest, CutsOffWhatDoesNotEndWhenItStops) {
   start({}, [](Transport, std::string_view) { return std::string(32 << 20, 'x'); });
   const Fd socket = connect_to(tcp.address);
   send_bytes(socket, "GET / HTTP/1.1\r\n\r\n");
