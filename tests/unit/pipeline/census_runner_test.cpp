@@ -1,8 +1,10 @@
 // The runner of censuses, against programs that say what is in their heaps.
 #include "pipeline/daemon/census_runner.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <thread>
@@ -255,6 +257,33 @@ TEST_F(CensusRunnerTest, TheReportAndTheProfileAreThoseOfMaps) {
   const auto profile = runner->profile(found.process.key);
   ASSERT_TRUE(profile) << profile.error().message();
   EXPECT_EQ(profile->substr(0, 2), "\x1f\x8b");
+}
+
+// A limit of its own, which it is far above.
+TEST_F(CensusRunnerTest, NearALimitASnapshotIsKeptOnce) {
+  ASSERT_EQ(::setenv("GOMEMLIMIT", "2MiB", 1), 0);
+  start_program("1.26.8", "census", {"-n", "500"});
+  ASSERT_EQ(::unsetenv("GOMEMLIMIT"), 0);
+  if (IsSkipped() || HasFatalFailure())
+    return;
+  const auto directory =
+      std::filesystem::temp_directory_path() / fmt::format("mapscope-near-{}", ::getpid());
+  start_runner({.census = true, .limits = true});
+  CensusConfig config;
+  config.snapshot_directory = directory;
+  runner->set_config(config, {});
+  runner->add(found);
+  ASSERT_TRUE(runner->look_at_all(kGenerous));
+  let_it_run();
+  ASSERT_TRUE(runner->look_at_all(kGenerous));
+  const auto samples = heard.all();
+  ASSERT_EQ(samples.size(), 2U);
+  EXPECT_FALSE(samples[1].is_unchanged);
+  EXPECT_EQ(samples[0].limits.go_limit_bytes, 2U << 20);
+  EXPECT_GT(samples[0].limits.go_used_bytes, 2U << 20);
+  std::error_code none;
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory, none), {}), 1);
+  std::filesystem::remove_all(directory);
 }
 
 TEST_F(CensusRunnerTest, WithoutARuleThatNeedsThemThereAreNoCensuses) {

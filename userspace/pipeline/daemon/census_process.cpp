@@ -111,11 +111,24 @@ Result<MapSource> CensusProcess::open(const LookOptions &options) {
   return source;
 }
 
+// What was garbage when somebody looked is gone after two more collections; a map that is still
+// there was none. And what a walk did not tell, another one may, a while later.
+bool CensusProcess::has_name(const JudgedMap &map, const HeapStatistics &heap) const {
+  constexpr std::uint64_t kAskAgainNs = 1'800'000'000'000;
+  const auto known = known_.find(key_of(map));
+  if (known == known_.end())
+    return false;
+  if (known->second.owner.reach == Reach::unreachable)
+    return heap.gc_cycles.value_or(0) < walk_gc_cycles_ + 2;
+  return known->second.owner.reach == Reach::reachable || now_ns() - walked_at_ns_ < kAskAgainNs;
+}
+
 // Where a large map is new, and not so often that it would take more than a quarter of the share
 // that all censuses have.
 bool CensusProcess::is_walk_wanted(const MapsOverview &overview, const LookOptions &options) const {
-  if (std::ranges::all_of(overview.large,
-                          [&](const JudgedMap &map) { return known_.contains(key_of(map)); }))
+  if (std::ranges::all_of(overview.large, [&](const JudgedMap &map) {
+        return has_name(map, overview.report.heap);
+      }))
     return false;
   const double rest_ns = static_cast<double>(walk_cost_ns_) / (options.census.cpu_share / 4);
   return walked_at_ns_ == 0 || static_cast<double>(now_ns() - walked_at_ns_) >= rest_ns;
@@ -128,6 +141,7 @@ Result<> CensusProcess::walk(MapSurvey &survey, const LookOptions &options) {
       survey.find_holders({.memory_bytes_max = options.walk_memory_bytes, .cpu_max = kCpuMax});
   walked_at_ns_ = now_ns();
   walk_cost_ns_ = now_ns(CLOCK_THREAD_CPUTIME_ID) - start_ns;
+  walk_gc_cycles_ = survey.heap().gc_cycles.value_or(0);
   // What was asked of the runner ends the look; what the program does not tell leaves maps without
   // names.
   return found || found.error().code() == Errc::unsupported ||
@@ -136,16 +150,17 @@ Result<> CensusProcess::walk(MapSurvey &survey, const LookOptions &options) {
              : found;
 }
 
-void CensusProcess::keep_names(const MapsOverview &overview) {
+// Of a map without a name it is kept that a walk did not tell it.
+void CensusProcess::keep_names(const MapsOverview &overview, bool has_walked) {
   KnownMaps names;
   for (const auto *maps : {&overview.large, &overview.report.maps})
     for (const JudgedMap &map : *maps) {
       const auto known = known_.find(key_of(map));
       const bool is_told = map.owner.reach != Reach::unknown || !map.site.shares.empty();
-      if (!is_told && known == known_.end() && walked_at_ns_ == 0)
+      if (!is_told && !has_walked && known == known_.end())
         continue;
       KnownMap &name = names[key_of(map)];
-      if (!is_told) { // the walk did not tell
+      if (!is_told) {
         if (known != known_.end())
           name = known->second;
         continue;
@@ -158,8 +173,7 @@ void CensusProcess::keep_names(const MapsOverview &overview) {
   known_ = std::move(names);
 }
 
-Result<CensusSample> CensusProcess::sample_of(const MapsOverview &overview, MapSource &source,
-                                              const LookOptions &options) {
+Result<CensusSample> CensusProcess::sample_of(const MapsOverview &overview, MapSource &source) {
   const MapsReport &report = overview.report;
   CensusSample sample{.process = found_.process.key,
                       .heap = report.heap,
@@ -175,8 +189,7 @@ Result<CensusSample> CensusProcess::sample_of(const MapsOverview &overview, MapS
     sample.allocated_bytes = totals->bytes;
     sample.allocated_by_maps_bytes = totals->map_bytes;
   }
-  if (options.needs.limits)
-    sample.limits = TRY(MemoryLimitReader{}.read(static_cast<pid_t>(process.pid), report.heap));
+  sample.limits = TRY(MemoryLimitReader{}.read(static_cast<pid_t>(process.pid), report.heap));
   return sample;
 }
 
@@ -242,13 +255,14 @@ Result<ProcessLook> CensusProcess::look(const LookOptions &options) {
                          .shown_max = options.census.maps_shown,
                          .known = &known_};
   MapsOverview overview = survey.overview(wanted);
-  if (is_walk_wanted(overview, options)) {
+  const bool walks = is_walk_wanted(overview, options);
+  if (walks) {
     TRY(walk(survey, options));
     overview = survey.overview(wanted);
   }
-  keep_names(overview);
+  keep_names(overview, walks);
 
-  CensusSample sample = TRY(sample_of(overview, source, options));
+  CensusSample sample = TRY(sample_of(overview, source));
   sample.time_ns = time_ns;
   CensusSample shown = sample;
   std::ranges::transform(overview.large, std::back_inserter(sample.maps), sampled);

@@ -66,9 +66,9 @@ private:
   Result<MapSource> open(const LookOptions &options);
   bool is_walk_wanted(const MapsOverview &overview, const LookOptions &options) const;
   Result<> walk(MapSurvey &survey, const LookOptions &options);
-  void keep_names(const MapsOverview &overview);
-  Result<CensusSample> sample_of(const MapsOverview &overview, MapSource &source,
-                                 const LookOptions &options);
+  bool has_name(const JudgedMap &map, const HeapStatistics &heap) const;
+  void keep_names(const MapsOverview &overview, bool has_walked);
+  Result<CensusSample> sample_of(const MapsOverview &overview, MapSource &source);
   CensusChange change_to(const CensusSample &sample, const CensusSample &shown,
                          const LookOptions &options) const;
   void keep_snapshot(MapSource &source, const LookOptions &options, ProcessLook &look);
@@ -79,6 +79,7 @@ private:
   std::unique_ptr<CensusMemory> memory_;
   KnownMaps known_;
   std::uint64_t walked_at_ns_ = 0, walk_cost_ns_ = 0; // of the last walk; 0: none
+  std::uint64_t walk_gc_cycles_ = 0;                  // that had ended before it
   CensusNeeds last_needs_;                            // of that look
   std::shared_ptr<const CensusSample> last_, last_shown_;
   bool is_near_limit_ = false; // and a snapshot was made or tried

@@ -97,6 +97,7 @@ bool CensusThread::is_watched(const std::shared_ptr<CensusSubject> &watched) con
 }
 
 void CensusThread::look(Lock &lock, const std::shared_ptr<CensusSubject> &watched) {
+  constexpr std::uint64_t kLargeNs = 100'000'000; // what takes so long takes memory too
   const std::uint64_t cpu_start_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
   CensusProcess &process = watched->process;
   looked_at_ = process.found().process.key;
@@ -107,6 +108,8 @@ void CensusThread::look(Lock &lock, const std::shared_ptr<CensusSubject> &watche
     skip(lock, watched, cpu_start_ns);
   } else {
     auto looked = process.look(wanted);
+    if (now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_start_ns > kLargeNs)
+      ::malloc_trim(0);
     const std::uint64_t cost_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_start_ns;
     lock.lock();
     figures_.cpu_ns += cost_ns;
