@@ -1,4 +1,5 @@
-// A file of samples from anywhere: read, written again, and judged by every kind of rule.
+// A file of samples from anywhere: read, written again, and judged by every kind of rule. The
+// seeds are lines of tests/unit/judge/rules/samples/.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

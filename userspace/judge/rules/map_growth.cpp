@@ -63,7 +63,7 @@ void remember_growth(const MapGrowthRule &rule, MemberMemory &memory, std::uint6
     const std::uint64_t step = std::max<std::uint64_t>(window_ns / kBackfillSteps, 1);
     const std::uint64_t until = std::max(memory.census_ns, memory.flat_since_ns);
     for (std::uint64_t at = std::max(memory.flat_since_ns, until - std::min(until, window_ns));
-         at < until; at += step)
+         at < until; at += std::min(step, until - at))
       memory.series->add(point(at, memory.len, memory.bytes));
     memory.series->add(point(until, memory.len, memory.bytes));
   }

@@ -156,7 +156,6 @@ HeapAnswer ask(const AllocsMinusFreesRule &rule, const HeapQuestion &question) {
   if (!memory.series || objects < memory.last) {
     memory.series = std::make_unique<Series>(nanoseconds(rule.window));
     memory.flat_since_ns = question.now_ns;
-    memory.at_last_fall = objects;
   }
   Series &series = *memory.series;
   series.add({question.now_ns, {objects, 0, 0, 0}});
@@ -166,8 +165,9 @@ HeapAnswer ask(const AllocsMinusFreesRule &rule, const HeapQuestion &question) {
   const std::uint64_t rising_ns = question.now_ns - memory.flat_since_ns;
   const double gained = series.slope_per_minute(0) * number(series.span_ns()) / 60e9;
   const bool is_over = rising_ns >= nanoseconds(rule.window) && series.is_full() &&
-                       memory.at_last_fall >= number(rule.min_live_objects) &&
+                       series.first().values[0] >= number(rule.min_live_objects) &&
                        gained >= kObjectsGrownMin * series.first().values[0];
+  const double more = objects - series.first().values[0];
   const double h = question.hysteresis;
   const bool is_under =
       objects < number(rule.min_live_objects) * (1 - h) || objects <= memory.peak * (1 - h);
@@ -177,12 +177,12 @@ HeapAnswer ask(const AllocsMinusFreesRule &rule, const HeapQuestion &question) {
     memory.peak = objects;
   answer.telling.value = objects;
   answer.telling.numbers = {{"live_objects", objects},
-                            {"gained_objects", objects - memory.at_last_fall},
-                            {"window_seconds", number(rising_ns) / 1e9},
+                            {"gained_objects", more},
+                            {"window_seconds", number(series.span_ns()) / 1e9},
                             {"threshold", number(rule.min_live_objects)}};
-  answer.telling.says = fmt::format(
-      "{} objects are live, {} more than {} ago and never fewer in between", count_text(objects),
-      count_text(objects - memory.at_last_fall), span_text(rising_ns));
+  answer.telling.says =
+      fmt::format("{} objects are live, {} more than {} ago and never fewer in between",
+                  count_text(objects), count_text(more), span_text(series.span_ns()));
   answer.telling.cause = "Objects are allocated and none are freed: either something holds them "
                          "all, or no collection has ended. " +
                          largest_cause(question);

@@ -121,6 +121,10 @@ bool RuleSubjects::needs_words(const RuleMember &member, Standing standing) cons
          (!member.subject && standing != Standing::under && has_restored());
 }
 
+std::string RuleSubjects::why_stale(std::uint64_t unseen_ns) {
+  return fmt::format("not seen again for {}", span_text(unseen_ns));
+}
+
 void RuleSubjects::leave(RuleMember &member, std::string why) {
   if (member.subject)
     if (auto subject = subjects_.find(*member.subject); subject != subjects_.end())
@@ -157,6 +161,7 @@ AlertFingerprint RuleSubjects::choose_subject(const Telling &telling,
 void RuleSubjects::observe(RuleMember &member, Standing standing, Telling telling,
                            std::string why_under, const Context &context) {
   member.look = look_;
+  member.seen_ns = now_ns_;
   member.standing = standing;
   if (standing == Standing::under)
     return leave(member, std::move(why_under));
@@ -344,7 +349,7 @@ void RuleSubjects::happen(std::uint64_t time_ns, Telling telling, Seconds keep,
   finding.summary = summary_of(telling, 0, 0, finding, context.process, now_ns);
   subject.clear_since_ns = now_ns;
   subject.keep = keep;
-  subject.why_over = fmt::format("not seen again for {}", span_text(nanoseconds(keep)));
+  subject.why_over = why_stale(nanoseconds(keep));
   judge(now_ns, context, findings);
 }
 
@@ -355,7 +360,7 @@ void RuleSubjects::tick(std::uint64_t now_ns, const Context &context,
   now_ns = std::max(now_ns, last_ns_);
   const std::uint64_t unseen_ns = now_ns - last_ns_;
   if (unseen_ns >= stale_after(context)) {
-    const std::string why = fmt::format("not seen again for {}", span_text(unseen_ns));
+    const std::string why = why_stale(unseen_ns);
     for (auto member = members_.begin(); member != members_.end();)
       member = forget(member, why);
     for (auto &[fingerprint, subject] : subjects_) {
@@ -386,9 +391,10 @@ void RuleSubjects::restore(const Finding &finding, std::uint64_t now_ns,
   if (keep_event) {
     subject.clear_since_ns = finding.time_ns;
     subject.keep = keep_event;
-    subject.why_over = fmt::format("not seen again for {}", span_text(nanoseconds(*keep_event)));
+    subject.why_over = why_stale(nanoseconds(*keep_event));
   } else {
     subject.is_restored = true;
+    subject.restored_ns = last_ns_;
   }
   due_ns_ = 0;
 }

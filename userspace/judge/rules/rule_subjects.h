@@ -2,6 +2,7 @@
 // been told of it, and when it is over. What the condition is, others know.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -57,7 +58,8 @@ struct RuleMember {
   std::optional<AlertFingerprint> subject; // of the alert that it is part of
   Telling telling;                         // empty while nothing is to be told of it
   bool is_kept = false;                    // for its memory, also while nothing is over
-  std::uint64_t look = 0;                  // number of the last look that saw it
+  std::uint64_t look = 0;                  // number of the last look that saw it,
+  std::uint64_t seen_ns = 0;               // and its time
 };
 
 class RuleSubjects {
@@ -89,22 +91,26 @@ public:
   template <typename Each> void observe_again(const Each &each) {
     for (auto &[key, member] : members_) {
       member.look = look_;
+      member.seen_ns = now_ns_;
       each(key, member);
     }
   }
-  // The look is over. `is_complete`: who was not seen is gone; `why_gone` is asked of each.
+  // The look is over. `is_complete`: who was not seen is gone; `why_gone` is asked of each. Else it
+  // is gone when it has not been seen for long.
   template <typename WhyGone>
   void end(bool is_complete, const WhyGone &why_gone, const Context &context,
            std::vector<Finding> &findings) {
     for (auto member = members_.begin(); member != members_.end();)
       if (is_complete && member->second.look != look_)
         member = forget(member, why_gone(member->first, member->second));
+      else if (now_ns_ - member->second.seen_ns >= stale_after(context))
+        member = forget(member, why_stale(now_ns_ - member->second.seen_ns));
       else if (is_idle(member->second))
         member = members_.erase(member);
       else
         ++member;
-    if (is_complete)
-      for (auto &[fingerprint, subject] : subjects_)
+    for (auto &[fingerprint, subject] : subjects_)
+      if (is_complete || now_ns_ - std::min(now_ns_, subject.restored_ns) >= stale_after(context))
         subject.is_restored = false;
     judge(now_ns_, context, findings);
   }
@@ -132,7 +138,8 @@ private:
     std::optional<std::uint64_t> clear_since_ns; // absent: the condition holds
     std::string why_over;
     std::optional<Seconds> keep; // where it is not the rule's
-    bool is_restored = false;    // and nobody has looked since
+    bool is_restored = false;    // and nobody has looked at all of it since
+    std::uint64_t restored_ns = 0;
   };
   using Members = std::map<MemberKey, RuleMember>;
 
@@ -140,6 +147,7 @@ private:
     return !member.is_kept && !member.over_since_ns && !member.subject;
   }
   Members::iterator forget(Members::iterator member, std::string why);
+  static std::string why_stale(std::uint64_t unseen_ns);
   void leave(RuleMember &member, std::string why);
   AlertFingerprint choose_subject(const Telling &telling, const Context &context) const;
   void judge(std::uint64_t now_ns, const Context &context, std::vector<Finding> &findings);

@@ -168,6 +168,20 @@ TEST(AlertLifeTest, DoesNotTakeWhatWasLeftOutForGone) {
   EXPECT_EQ(server.see(30, {}).size(), 1u);
 }
 
+TEST(AlertLifeTest, DoesNotWaitForWhatIsLeftOutForEver) {
+  JudgedServer server{waste_rule()};
+  server.see(0, {wasting()});
+  CensusSample sample{.process = server_process().key, .maps_left_out = 5};
+  for (std::uint64_t minute = 1; minute < 60; ++minute) {
+    sample.time_ns = minute * 60 * kSecond;
+    EXPECT_TRUE(server.tell(sample).empty()) << minute;
+  }
+  sample.time_ns = 3600 * kSecond;
+  const auto over = server.tell(sample);
+  ASSERT_EQ(over.size(), 1u);
+  EXPECT_EQ(over[0].resolution, "not seen again for 1 h");
+}
+
 TEST(AlertLifeTest, KnowsNothingOfWhatIsNotKnown) {
   JudgedServer server{waste_rule()};
   SampledMap unknown = wasting();
