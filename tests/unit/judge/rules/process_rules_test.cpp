@@ -105,6 +105,19 @@ TEST(ProcessRulesTest, AllocsMinusFrees) {
   EXPECT_EQ(server.tell(objects(720, 980'000)).size(), 1u);
 }
 
+// What a program had when it was first seen says nothing of the last ten minutes.
+TEST(ProcessRulesTest, AllocsMinusFreesOfAProgramThatBeganWithNothing) {
+  JudgedServer server{
+      rule_of(AllocsMinusFreesRule{.min_live_objects = 1'000'000, .window = Seconds{600}})};
+  std::size_t told = 0;
+  for (std::uint64_t i = 0; i < 19; ++i)
+    told += server.tell(objects(i * 60, i * 110'000)).size();
+  EXPECT_EQ(told, 0u) << "ten minutes ago there were fewer";
+  for (std::uint64_t i = 19; i < 30; ++i)
+    told += server.tell(objects(i * 60, i * 110'000)).size();
+  EXPECT_EQ(told, 1u);
+}
+
 TEST(ProcessRulesTest, AllocsMinusFreesLeavesACacheThatStaysAlone) {
   JudgedServer server{
       rule_of(AllocsMinusFreesRule{.min_live_objects = 1'000'000, .window = Seconds{600}})};
