@@ -118,7 +118,7 @@ ConfigFields<HttpEndpoint> endpoint_fields() {
 }
 
 template <typename Sink> ConfigFields<Sink> endpoint_of() {
-  return lift<Sink>(endpoint_fields(), [](Sink &sink) -> HttpEndpoint & { return sink.endpoint; });
+  return lift<Sink>(endpoint_fields(), [](auto &sink) -> auto & { return sink.endpoint; });
 }
 
 ConfigFields<AlertmanagerSink> fields_of(AlertmanagerSink *) {
@@ -145,9 +145,8 @@ struct SinkKind {
 };
 
 template <typename Sink> SinkKind kind_of() {
-  return {Sink{},
-          lift<SinkConfig>(fields_of(static_cast<Sink *>(nullptr)),
-                           [](SinkConfig &sink) -> Sink & { return std::get<Sink>(sink.kind); })};
+  return {Sink{}, lift<SinkConfig>(fields_of(static_cast<Sink *>(nullptr)),
+                                   [](auto &sink) -> auto & { return std::get<Sink>(sink.kind); })};
 }
 
 // By SinkVariant::index().
@@ -158,24 +157,24 @@ std::vector<SinkKind> sink_kinds() {
 
 std::vector<std::string> kind_words() { return {kSinkKindNames.begin(), kSinkKindNames.end()}; }
 
-ConfigFields<SinkConfig> fields_with(ConfigFields<SinkConfig> of_kind) {
-  ConfigValue<SinkVariant> kind{.expected = word(kind_words()).expected,
-                                // Read first, since it decides which other keys there are.
-                                .read = [](const ConfigPlace &, SinkVariant &) {},
-                                .write =
-                                    [](const SinkVariant &value) {
-                                      return scalar_node(
-                                          std::string{kSinkKindNames[value.index()]});
-                                    }};
+ConfigFields<SinkConfig> fields_with(const ConfigFields<SinkConfig> &of_kind) {
+  const ConfigValue<SinkVariant> kind{.expected = word(kind_words()).expected,
+                                      // Read first, since it decides which other keys there are.
+                                      .read = [](const ConfigPlace &, SinkVariant &) {},
+                                      .write =
+                                          [](const SinkVariant &value) {
+                                            return scalar_node(
+                                                std::string{kSinkKindNames[value.index()]});
+                                          }};
   ConfigFields<SinkConfig> first = {required(field("name", &SinkConfig::name, name())),
-                                    required(field("kind", &SinkConfig::kind, std::move(kind)))};
+                                    required(field("kind", &SinkConfig::kind, kind))};
   ConfigFields<SinkConfig> last = {
       field("queue_max", &SinkConfig::queue_max, count<std::uint32_t>(10, 1'000'000)),
       field("retry_first", &SinkConfig::retry_first, milliseconds(100ms, 1h)),
       field("retry_longest", &SinkConfig::retry_longest, milliseconds(100ms, 24h)),
       field("send_resolved", &SinkConfig::send_resolved, boolean()),
   };
-  return joined(joined(std::move(first), std::move(of_kind)), std::move(last));
+  return joined(joined(std::move(first), of_kind), last);
 }
 
 void check_endpoint(const HttpEndpoint &endpoint, const ConfigComplaint &complain) {
@@ -239,7 +238,7 @@ ConfigValue<SinkConfig> sink() {
               [](const SinkConfig &sink) {
                 return write_fields(fields_with(sink_kinds()[sink.kind.index()].fields), sink);
               },
-          .keys_below = all_keys_of(fields_with(std::move(fields)))};
+          .keys_below = all_keys_of(fields_with(fields))};
 }
 
 ConfigValue<Silence> silence() {
@@ -248,7 +247,7 @@ ConfigValue<Silence> silence() {
                             [](const std::uint64_t &wall_ns) { return time_text(wall_ns); });
   return section<Silence>(
       {required(field("match", &Silence::match, labels())),
-       field("until", &Silence::until_wall_ns, optional_of(std::move(time))),
+       field("until", &Silence::until_wall_ns, optional_of(time)),
        field("comment", &Silence::comment, text("a text", label_value_problem))},
       [](const Silence &silence, const ConfigComplaint &complain) {
         if (silence.match.empty())

@@ -72,14 +72,13 @@ inline std::string_view name_of(YamlKind kind) {
 }
 
 template <typename S, typename T>
-ConfigField<S> field(std::string key, T S::*member, ConfigValue<T> value) {
-  return {
-      .key = std::move(key),
-      .expected = value.expected,
-      .read = [read = std::move(value.read), member](const ConfigPlace &place,
-                                                     S &s) { read(place, s.*member); },
-      .write = [write = std::move(value.write), member](const S &s) { return write(s.*member); },
-      .keys_below = std::move(value.keys_below)};
+ConfigField<S> field(const std::string &key, T S::*member, const ConfigValue<T> &value) {
+  return {.key = key,
+          .expected = value.expected,
+          .read = [read = value.read, member](const ConfigPlace &place,
+                                              S &s) { read(place, s.*member); },
+          .write = [write = value.write, member](const S &s) { return write(s.*member); },
+          .keys_below = value.keys_below};
 }
 
 template <typename S> ConfigField<S> required(ConfigField<S> field) {
@@ -87,25 +86,25 @@ template <typename S> ConfigField<S> required(ConfigField<S> field) {
   return field;
 }
 
-// The fields of something inside of `S` as fields of `S`. `inside` gives a reference to it.
+// The fields of something inside of `S` as fields of `S`. `inside` gives a reference to it,
+// constant or not as `S` is.
 template <typename S, typename Inner, typename Inside>
-ConfigFields<S> lift(ConfigFields<Inner> fields, Inside inside) {
+ConfigFields<S> lift(const ConfigFields<Inner> &fields, Inside inside) {
   ConfigFields<S> lifted;
-  for (ConfigField<Inner> &field : fields)
-    lifted.push_back({.key = std::move(field.key),
-                      .expected = std::move(field.expected),
-                      .read = [read = std::move(field.read),
-                               inside](const ConfigPlace &place, S &s) { read(place, inside(s)); },
-                      .write = [write = std::move(field.write),
-                                inside](const S &s) { return write(inside(const_cast<S &>(s))); },
-                      .keys_below = std::move(field.keys_below),
-                      .is_required = field.is_required});
+  for (const ConfigField<Inner> &field : fields)
+    lifted.push_back(
+        {.key = field.key,
+         .expected = field.expected,
+         .read = [read = field.read, inside](const ConfigPlace &place,
+                                             S &s) { read(place, inside(s)); },
+         .write = [write = field.write, inside](const S &s) { return write(inside(s)); },
+         .keys_below = field.keys_below,
+         .is_required = field.is_required});
   return lifted;
 }
 
-template <typename S> ConfigFields<S> joined(ConfigFields<S> first, ConfigFields<S> second) {
-  for (ConfigField<S> &field : second)
-    first.push_back(std::move(field));
+template <typename S> ConfigFields<S> joined(ConfigFields<S> first, const ConfigFields<S> &second) {
+  first.insert(first.end(), second.begin(), second.end());
   return first;
 }
 
@@ -191,7 +190,8 @@ void check_fields(const ConfigPlace &place, const ConfigCheck<S> &check, const S
 }
 
 // A struct with its own map in the file.
-template <typename S> ConfigValue<S> section(ConfigFields<S> fields, ConfigCheck<S> check = {}) {
+template <typename S>
+ConfigValue<S> section(const ConfigFields<S> &fields, const ConfigCheck<S> &check = {}) {
   std::vector<ConfigKey> keys = all_keys_of(fields);
   const std::string expected = fmt::format("a map with {}", listed(keys_of(fields)));
   return {.expected = expected,
@@ -208,7 +208,8 @@ template <typename S> ConfigValue<S> section(ConfigFields<S> fields, ConfigCheck
 }
 
 // All of the list is replaced where the file has one.
-template <typename T> ConfigValue<std::vector<T>> list_of(ConfigValue<T> item, std::size_t max) {
+template <typename T>
+ConfigValue<std::vector<T>> list_of(const ConfigValue<T> &item, std::size_t max) {
   std::vector<ConfigKey> keys;
   for (const ConfigKey &below : item.keys_below)
     keys.push_back({"[]." + below.path, below.expected});
@@ -241,7 +242,7 @@ template <typename T> ConfigValue<std::vector<T>> list_of(ConfigValue<T> item, s
 }
 
 // "null" takes the value away.
-template <typename T> ConfigValue<std::optional<T>> optional_of(ConfigValue<T> value) {
+template <typename T> ConfigValue<std::optional<T>> optional_of(const ConfigValue<T> &value) {
   return {.expected = value.expected,
           .read =
               [read = value.read](const ConfigPlace &place, std::optional<T> &optional) {
@@ -258,11 +259,12 @@ template <typename T> ConfigValue<std::optional<T>> optional_of(ConfigValue<T> v
 
 // A value that is one word, from its text.
 template <typename T>
-ConfigValue<T> scalar(std::string expected, std::function<FromText<T>(std::string_view)> from,
-                      std::function<std::string(const T &)> to) {
+ConfigValue<T> scalar(const std::string &expected,
+                      const std::function<FromText<T>(std::string_view)> &from,
+                      const std::function<std::string(const T &)> &to) {
   return {.expected = expected,
           .read =
-              [expected, from = std::move(from)](const ConfigPlace &place, T &value) {
+              [expected, from](const ConfigPlace &place, T &value) {
                 if (place.node.kind != YamlKind::scalar)
                   return place.wrong(
                       fmt::format("{}; expected {}", name_of(place.node.kind), expected));
@@ -272,7 +274,7 @@ ConfigValue<T> scalar(std::string expected, std::function<FromText<T>(std::strin
                 else
                   place.wrong(fmt::format("{}; expected {}", read.error(), expected));
               },
-          .write = [to = std::move(to)](const T &value) { return scalar_node(to(value)); }};
+          .write = [to](const T &value) { return scalar_node(to(value)); }};
 }
 
 } // namespace mapscope::configuration

@@ -83,9 +83,8 @@ struct RuleKind {
 
 template <typename Condition> RuleKind kind_of() {
   return {Condition{},
-          lift<Rule>(fields_of(static_cast<Condition *>(nullptr)), [](Rule &rule) -> Condition & {
-            return std::get<Condition>(rule.condition);
-          })};
+          lift<Rule>(fields_of(static_cast<Condition *>(nullptr)),
+                     [](auto &rule) -> auto & { return std::get<Condition>(rule.condition); })};
 }
 
 template <std::size_t... Index> std::vector<RuleKind> kinds(std::index_sequence<Index...>) {
@@ -127,7 +126,7 @@ ConfigValue<Severity> severity() {
 }
 
 // The keys that every rule has, with the thresholds of its kind among them.
-ConfigFields<Rule> fields_with(ConfigFields<Rule> thresholds) {
+ConfigFields<Rule> fields_with(const ConfigFields<Rule> &thresholds) {
   ConfigFields<Rule> first = {required(field("name", &Rule::name, name())),
                               field("kind", &Rule::condition, kind_word())};
   ConfigFields<Rule> last = {
@@ -138,7 +137,7 @@ ConfigFields<Rule> fields_with(ConfigFields<Rule> thresholds) {
       field("labels", &Rule::labels, labels()),
       field("only", &Rule::only, selector()),
   };
-  return joined(joined(std::move(first), std::move(thresholds)), std::move(last));
+  return joined(joined(std::move(first), thresholds), last);
 }
 
 // A rule that is being read, and whether it is in force: what "enabled" says.
@@ -147,10 +146,9 @@ struct RuleEntry {
   bool is_enabled = true;
 };
 
-ConfigFields<RuleEntry> entry_fields(ConfigFields<Rule> of_rule) {
-  return joined(
-      lift<RuleEntry>(std::move(of_rule), [](RuleEntry &entry) -> Rule & { return entry.rule; }),
-      {field("enabled", &RuleEntry::is_enabled, boolean())});
+ConfigFields<RuleEntry> entry_fields(const ConfigFields<Rule> &of_rule) {
+  return joined(lift<RuleEntry>(of_rule, [](auto &entry) -> auto & { return entry.rule; }),
+                {field("enabled", &RuleEntry::is_enabled, boolean())});
 }
 
 void check_growth(const Rule &rule, const ConfigPlace &place) {
@@ -247,9 +245,9 @@ private:
 
 std::vector<ConfigKey> all_rule_keys() {
   ConfigFields<Rule> thresholds;
-  for (RuleKind &kind : all_kinds())
-    thresholds = joined(std::move(thresholds), std::move(kind.thresholds));
-  std::vector<ConfigKey> keys = all_keys_of(entry_fields(fields_with(std::move(thresholds))));
+  for (const RuleKind &kind : all_kinds())
+    thresholds = joined(std::move(thresholds), kind.thresholds);
+  std::vector<ConfigKey> keys = all_keys_of(entry_fields(fields_with(thresholds)));
   for (ConfigKey &key : keys)
     key.path = "[]." + key.path;
   return keys;

@@ -28,7 +28,7 @@ ConfigValue<Duration> duration(Duration min, Duration max, ZeroMeans zero) {
                   min == Duration::zero() ? "0s" : shown(min), shown(max),
                   zero == ZeroMeans::never && min != Duration::zero() ? ", or 0 for never" : "");
   return scalar<Duration>(
-      std::move(expected),
+      expected,
       [min, max, zero](std::string_view text) -> FromText<Duration> {
         const auto read = duration_from(text);
         if (!read)
@@ -165,9 +165,9 @@ ConfigValue<bool> boolean() {
       [](const bool &value) { return value ? "true" : "false"; });
 }
 
-ConfigValue<std::string> text(std::string expected, TextProblem problem_of) {
+ConfigValue<std::string> text(const std::string &expected, TextProblem problem_of) {
   return scalar<std::string>(
-      std::move(expected),
+      expected,
       [problem_of](std::string_view read) -> FromText<std::string> {
         std::string problem = problem_of(read);
         if (!problem.empty())
@@ -177,9 +177,9 @@ ConfigValue<std::string> text(std::string expected, TextProblem problem_of) {
       [](const std::string &value) { return value; });
 }
 
-ConfigValue<std::string> optional_text(std::string expected, TextProblem problem_of) {
+ConfigValue<std::string> optional_text(const std::string &expected, TextProblem problem_of) {
   return scalar<std::string>(
-      std::move(expected),
+      expected,
       [problem_of](std::string_view read) -> FromText<std::string> {
         std::string problem = read.empty() ? "" : problem_of(read);
         if (!problem.empty())
@@ -189,7 +189,7 @@ ConfigValue<std::string> optional_text(std::string expected, TextProblem problem
       [](const std::string &value) { return value; });
 }
 
-ConfigValue<std::string> word(std::vector<std::string> words) {
+ConfigValue<std::string> word(const std::vector<std::string> &words) {
   return scalar<std::string>(
       fmt::format("one of {}", listed(words)),
       [words](std::string_view read) -> FromText<std::string> {
@@ -228,7 +228,8 @@ ConfigValue<ProcessSelector> selector() {
   });
 }
 
-ConfigValue<std::vector<std::string>> one_or_more(ConfigValue<std::string> item, std::size_t max) {
+ConfigValue<std::vector<std::string>> one_or_more(const ConfigValue<std::string> &item,
+                                                  std::size_t max) {
   const std::string expected = fmt::format("{}, or a list of such", item.expected);
   ConfigValue<std::vector<std::string>> list = list_of(item, max);
   return {.expected = expected,
@@ -244,8 +245,8 @@ ConfigValue<std::vector<std::string>> one_or_more(ConfigValue<std::string> item,
           .write = list.write};
 }
 
-ConfigValue<std::map<std::string, std::string>> word_map(std::string expected, TextProblem of_key,
-                                                         TextProblem of_value, std::size_t max) {
+ConfigValue<std::map<std::string, std::string>>
+word_map(const std::string &expected, TextProblem of_key, TextProblem of_value, std::size_t max) {
   using Map = std::map<std::string, std::string>;
   const auto read = [expected, of_key, of_value, max](const ConfigPlace &place, Map &map) {
     if (place.node.kind == YamlKind::empty)
@@ -275,7 +276,7 @@ ConfigValue<std::map<std::string, std::string>> word_map(std::string expected, T
       node.entries.push_back({.key = key, .mark = {}, .value = scalar_node(value)});
     return node;
   };
-  return {.expected = std::move(expected), .read = read, .write = write};
+  return {.expected = expected, .read = read, .write = write};
 }
 
 } // namespace mapscope::configuration

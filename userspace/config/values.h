@@ -28,11 +28,11 @@ ConfigValue<bool> boolean();
 // Whole numbers of any width.
 template <typename T> ConfigValue<T> count(T min, T max) {
   static_assert(std::is_unsigned_v<T>);
-  std::string expected = max == std::numeric_limits<T>::max()
-                             ? fmt::format("a whole number from {} on", min)
-                             : fmt::format("a whole number from {} to {}", min, max);
+  const std::string expected = max == std::numeric_limits<T>::max()
+                                   ? fmt::format("a whole number from {} on", min)
+                                   : fmt::format("a whole number from {} to {}", min, max);
   return scalar<T>(
-      std::move(expected),
+      expected,
       [min, max](std::string_view text) -> FromText<T> {
         const auto value = count_from(text);
         if (!value)
@@ -46,10 +46,11 @@ template <typename T> ConfigValue<T> count(T min, T max) {
 
 // Text that `problem_of` finds nothing wrong with.
 using TextProblem = std::string (*)(std::string_view text);
-ConfigValue<std::string> text(std::string expected, TextProblem problem_of);
-ConfigValue<std::string> optional_text(std::string expected, TextProblem problem_of); // or ""
+ConfigValue<std::string> text(const std::string &expected, TextProblem problem_of);
+ConfigValue<std::string> optional_text(const std::string &expected,
+                                       TextProblem problem_of); // or ""
 // One of some words.
-ConfigValue<std::string> word(std::vector<std::string> words);
+ConfigValue<std::string> word(const std::vector<std::string> &words);
 
 ConfigValue<std::string> name();          // of a rule or sink: [a-zA-Z0-9_-]
 ConfigValue<std::string> absolute_path(); // of a file or directory
@@ -58,10 +59,11 @@ ConfigValue<std::map<std::string, std::string>> labels();
 ConfigValue<ProcessSelector> selector();
 
 // A list; one alone may stand without brackets.
-ConfigValue<std::vector<std::string>> one_or_more(ConfigValue<std::string> item, std::size_t max);
+ConfigValue<std::vector<std::string>> one_or_more(const ConfigValue<std::string> &item,
+                                                  std::size_t max);
 // A map of words to words.
-ConfigValue<std::map<std::string, std::string>> word_map(std::string expected, TextProblem of_key,
-                                                         TextProblem of_value, std::size_t max);
+ConfigValue<std::map<std::string, std::string>>
+word_map(const std::string &expected, TextProblem of_key, TextProblem of_value, std::size_t max);
 
 // What is wrong with a text, or "".
 std::string no_problem(std::string_view text);
