@@ -109,7 +109,7 @@ struct CacheLimits {
   std::size_t alive_max = 0;
   std::chrono::milliseconds rest_after{10'000};
   BinaryLimits binary{.remembered_max = 4096, .retry_after = std::chrono::minutes{1}};
-  std::size_t facts_max = 32; // of files that nobody holds: their programs start again and again
+  std::size_t facts_max = 16; // of files that nobody holds: their programs start again and again
 };
 
 // One ConfinedBinary for each file, however many processes run it; and one look at each file

@@ -175,6 +175,7 @@ DaemonFigures DaemonCore::figures() const {
   figures.execs_seen = finder_figures_.execs_seen;
   figures.lost["exec_events"] = finder_figures_.exec_events_lost;
   figures.lost["processes_left_out"] = finder_figures_.left_out;
+  figures.lost["processes_unreadable"] = finder_figures_.unreadable;
   figures.config_loaded_wall_ns = config_wall_ns_;
   figures.config_reload_failed = !config_problem_.empty();
   figures.config_problem = config_problem_;

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -19,6 +20,10 @@
 namespace mapscope {
 
 namespace {
+
+// Longer than any parser may take. As many threads may be held by files before no more come.
+constexpr std::uint64_t kHeldNs = 30'000'000'000;
+constexpr std::size_t kHeldMax = 32;
 
 struct Job {
   pid_t pid = 0;
@@ -37,9 +42,9 @@ struct ExecutableOpener::Shared {
   bool is_stopped = false;
   std::deque<Job> jobs;
   std::vector<OpenedExecutable> ready;
-  std::size_t working = 0; // threads
-  std::size_t in_work = 0; // jobs
-  std::size_t parsing = 0; // threads that use `binaries`
+  std::size_t working = 0;              // threads
+  std::multiset<std::uint64_t> in_work; // jobs, by the time when they began
+  std::size_t parsing = 0;              // threads that use `binaries`
   BinaryCache &binaries;
 
   OpenedExecutable open(const Job &job);
@@ -131,11 +136,11 @@ void ExecutableOpener::work(const std::shared_ptr<Shared> &shared) {
   while (!shared->jobs.empty()) {
     const Job job = std::move(shared->jobs.front());
     shared->jobs.pop_front();
-    ++shared->in_work;
+    const auto began = shared->in_work.insert(now_ns());
     lock.unlock();
     auto opened = shared->open(job);
     lock.lock();
-    --shared->in_work;
+    shared->in_work.erase(began);
     shared->ready.push_back(std::move(opened));
     shared->changed.notify_all();
   }
@@ -145,25 +150,36 @@ void ExecutableOpener::work(const std::shared_ptr<Shared> &shared) {
 void ExecutableOpener::open(pid_t pid, std::shared_ptr<const WatchConfig> config) {
   const std::lock_guard lock{shared_->mutex};
   shared_->jobs.push_back({pid, std::move(config)});
-  if (shared_->working >= std::min(threads_max_, shared_->jobs.size() + shared_->in_work))
-    return;
-  try {
-    std::thread{[shared = shared_] { work(shared); }}.detach();
-    ++shared_->working;
-  } catch (const std::system_error &) {
-    // No more threads: those that there are do it, or the next call finds room.
+  add_threads();
+}
+
+// One for each job, up to the limit; those that a file holds don't count.
+void ExecutableOpener::add_threads() {
+  const std::uint64_t now = now_ns();
+  const auto held = std::ranges::count_if(
+      shared_->in_work, [&](std::uint64_t began) { return now - began > kHeldNs; });
+  const std::size_t limit =
+      threads_max_ + std::min<std::size_t>(kHeldMax, static_cast<std::size_t>(held));
+  while (shared_->working < std::min(limit, shared_->jobs.size() + shared_->in_work.size())) {
+    try {
+      std::thread{[shared = shared_] { work(shared); }}.detach();
+      ++shared_->working;
+    } catch (const std::system_error &) {
+      return; // no more threads: those that there are do it, or the next call finds room
+    }
   }
 }
 
 std::size_t ExecutableOpener::pending() const {
   const std::lock_guard lock{shared_->mutex};
-  return shared_->jobs.size() + shared_->in_work + shared_->ready.size();
+  return shared_->jobs.size() + shared_->in_work.size() + shared_->ready.size();
 }
 
 std::vector<OpenedExecutable> ExecutableOpener::take(std::chrono::milliseconds patience) {
   std::unique_lock lock{shared_->mutex};
+  add_threads();
   shared_->changed.wait_for(lock, patience,
-                            [&] { return shared_->jobs.empty() && shared_->in_work == 0; });
+                            [&] { return shared_->jobs.empty() && shared_->in_work.empty(); });
   return std::exchange(shared_->ready, {});
 }
 

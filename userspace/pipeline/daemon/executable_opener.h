@@ -57,6 +57,7 @@ public:
 private:
   struct Shared;
   static void work(const std::shared_ptr<Shared> &shared);
+  void add_threads(); // with the lock held
 
   std::shared_ptr<Shared> shared_;
   std::size_t threads_max_;
