@@ -422,7 +422,7 @@ TEST_F(EventWatcherBpfTest, ATargetThatDiesWhileItIsWatchedHarmsNobody) {
     Program program{*path, {"-n", "100", "-rounds", "1000000"}};
     auto process = add(program.pid(), *path);
     ASSERT_TRUE(process);
-    wait_until([&] { return shown(*process).flashes > 0; });
+    EXPECT_TRUE(wait_until([&] { return shown(*process).flashes > 0; }));
     program.end();
     watcher_->remove(process->process.key);
   }

@@ -42,16 +42,14 @@ std::optional<EventFlashes::Subject> EventFlashes::subject_of(const FoundProcess
       for (const ProbePoint &point : found)
         points.push_back({point, operation});
   const auto pid = static_cast<pid_t>(process.process.key.pid);
-  auto bias = process_load_bias(pid, facts.entry);
   auto cpu = CpuClock::of(pid);
-  if (points.empty() || !bias || !cpu)
+  if (points.empty() || !cpu)
     return std::nullopt;
   const bool emulated =
       std::ranges::all_of(points, [](const Point &point) { return point.probe.emulated; });
   const std::uint64_t hit_ns = emulated ? kEventHitNs : kEventHitNs * kSingleStepFactor;
   std::optional<Subject> subject{std::in_place, process, *cpu,
                                  FlashPlan{budget_of(share_, hit_ns), FlashLimits{}}};
-  subject->bias = *bias;
   subject->points = std::move(points);
   subject->hit_ns = hit_ns;
   subject->span_start_ns = subject->look_at_ns = now_ns();
@@ -83,7 +81,7 @@ void EventFlashes::add(const FoundProcess &process) {
 
 void EventFlashes::remove(ProcessKey process) {
   if (active_ && active_->process == process)
-    active_.reset();
+    end(); // also clears the table for the next one
   subjects_.erase(process);
 }
 
@@ -184,8 +182,11 @@ Result<> EventFlashes::place(Subject &subject, Active &active) {
                                        PROBE_COOKIE_STACK_CHECK(probe.on_stack_check)});
     active.operations.set(operation);
   }
-  const ElfRange &runtime = subject.process.binary->facts().runtime_text;
-  counter_->prepare({.runtime_start = subject.bias.to_process(runtime.start).value,
+  const BinaryFacts &facts = subject.process.binary->facts();
+  const ElfRange &runtime = facts.runtime_text;
+  if (!subject.bias)
+    subject.bias = TRY(process_load_bias(static_cast<pid_t>(key.pid), facts.entry));
+  counter_->prepare({.runtime_start = subject.bias->to_process(runtime.start).value,
                      .runtime_bytes = runtime.size_bytes,
                      .image = subject.image});
   active.links = TRY(counter_->place(fmt::format("/proc/self/fd/{}", process.executable.get()),
@@ -196,7 +197,10 @@ Result<> EventFlashes::place(Subject &subject, Active &active) {
 void EventFlashes::refuse(Subject &subject, std::uint64_t now) {
   ++subject.figures.refused;
   ++totals_.refused;
-  subject.look_at_ns = now + as_ns(tuning_.retry);
+  // Once or twice it may be that it has just executed its program, and does not tell all yet.
+  constexpr std::uint64_t kSoonAgain = 3;
+  const auto pause = subject.figures.refused < kSoonAgain ? tuning_.pause : tuning_.retry;
+  subject.look_at_ns = now + as_ns(pause);
 }
 
 bool EventFlashes::is_over(std::uint64_t now) const {
@@ -282,7 +286,7 @@ void EventFlashes::tell_rates(Subject &subject, std::uint64_t now) {
     lost_["rate_sites_full"] += subject.account.lost();
   if (moments > 0)
     sample.sites = name_site_rates(subject.account, found.binary->facts(), *found.binary,
-                                   {subject.bias, used_ns, elapsed_ns});
+                                   {subject.bias.value_or(LoadBias{}), used_ns, elapsed_ns});
   else if (used_ns < kIdleCpuNs)
     sample.watched_ns = elapsed_ns; // it did not run: nothing has happened, for certain
   // Nothing to say: it ran, but never enough to be watched.

@@ -62,7 +62,7 @@ private:
     FoundProcess process;
     CpuClock cpu;
     FlashPlan plan;
-    LoadBias bias;
+    std::optional<LoadBias> bias; // once it was watched: an exec tells it late
     std::vector<Point> points;
     std::uint64_t hit_ns = 0;
     std::uint64_t image = 0;

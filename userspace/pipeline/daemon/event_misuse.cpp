@@ -18,6 +18,10 @@ namespace {
 
 constexpr std::uint64_t kMinuteNs = 60'000'000'000;
 
+std::uint64_t as_ns(std::chrono::milliseconds time) {
+  return static_cast<std::uint64_t>(std::chrono::nanoseconds{time}.count());
+}
+
 Result<ProbePlan> misuse_plan(const BinaryFacts &facts) {
   ProbeChoice choice;
   choice.windows = choice.heap_requests = false;
@@ -76,7 +80,9 @@ Result<Tracer *> EventMisuse::tracer_with_room() {
   return tracers_.back().get();
 }
 
-Result<> EventMisuse::add(const FoundProcess &process) {
+Result<> EventMisuse::add(const FoundProcess &process) { return add_again(process, 0); }
+
+Result<> EventMisuse::add_again(const FoundProcess &process, unsigned attempts) {
   const ProcessKey key = process.process.key;
   if (targets_.contains(key))
     return {};
@@ -85,10 +91,12 @@ Result<> EventMisuse::add(const FoundProcess &process) {
     return {};
   }
   Tracer *tracer = TRY(tracer_with_room());
-  if (auto placed = place(process, *tracer); placed)
-    refused_.erase(key);
-  else if (placed.error().code() != Errc::gone)
-    refused_[key] = 1;
+  if (auto placed = place(process, *tracer); !placed && placed.error().code() != Errc::gone) {
+    // Once or twice it may be that it has just executed its program, and does not tell all yet.
+    constexpr unsigned kSoonAgain = 3;
+    const auto pause = attempts < kSoonAgain ? std::chrono::milliseconds{1000} : tuning_.retry;
+    paused_[key] = {process, now_ns() + as_ns(pause), attempts + 1};
+  }
   return {};
 }
 
@@ -127,7 +135,6 @@ void EventMisuse::forget(Target &target) {
 }
 
 void EventMisuse::remove(ProcessKey process) {
-  refused_.erase(process);
   paused_.erase(process);
   if (!targets_.contains(process))
     return;
@@ -146,7 +153,6 @@ void EventMisuse::stop() {
   for (auto &[key, target] : targets_)
     forget(target);
   targets_.clear();
-  refused_.clear();
   paused_.clear();
   for (const auto &tracer : tracers_)
     for (const event_stats &stats : tracer->event_totals())
@@ -215,7 +221,8 @@ void EventMisuse::look(std::uint64_t now) {
     return;
   const std::uint64_t seconds = std::max<std::uint64_t>((now - looked_ns_) / kSecondNs, 1);
   looked_ns_ = now;
-  std::vector<FoundProcess> busy, rested;
+  std::vector<FoundProcess> busy;
+  std::vector<Pause> rested;
   for (auto &[key, target] : targets_) {
     const std::uint64_t hits = target.tracer->misuse_hits(target.index);
     if (hits - target.hits_seen > seconds * tuning_.misuse_hits_per_second)
@@ -224,17 +231,16 @@ void EventMisuse::look(std::uint64_t now) {
   }
   for (const auto &[key, pause] : paused_)
     if (now >= pause.until_ns)
-      rested.push_back(pause.process);
+      rested.push_back(pause);
   for (const FoundProcess &process : busy) {
     remove(process.process.key);
-    const auto rest = std::chrono::nanoseconds{tuning_.retry}.count();
-    paused_[process.process.key] = {process, now + static_cast<std::uint64_t>(rest)};
+    paused_[process.process.key] = {process, now + as_ns(tuning_.retry)};
     ++pauses_;
   }
-  for (const FoundProcess &process : rested) {
-    paused_.erase(process.process.key);
-    if (!add(process))
-      paused_[process.process.key] = {process, now + kSecondNs};
+  for (const Pause &pause : rested) {
+    paused_.erase(pause.process.process.key);
+    if (!add_again(pause.process, pause.attempts))
+      paused_[pause.process.process.key] = {pause.process, now + kSecondNs, pause.attempts};
   }
 }
 
@@ -257,7 +263,7 @@ void EventMisuse::tell(Target &target) {
 
 EventMisuse::Figures EventMisuse::figures(ProcessKey process) const {
   Figures figures;
-  figures.refused = refused_.contains(process) || paused_.contains(process);
+  figures.refused = paused_.contains(process);
   if (auto target = targets_.find(process); target != targets_.end()) {
     figures.probes = target->second.probes;
     figures.hits = target->second.tracer->misuse_hits(target->second.index);

@@ -58,6 +58,7 @@ private:
     std::uint64_t hits_seen = 0;
   };
 
+  Result<> add_again(const FoundProcess &process, unsigned attempts);
   Result<> place(const FoundProcess &process, Tracer &tracer);
   Result<Tracer *> tracer_with_room();
   void take(const Tracer &tracer, std::span<const std::byte> record);
@@ -70,10 +71,10 @@ private:
   Hear hear_;
   std::vector<std::unique_ptr<Tracer>> tracers_; // of TARGETS_MAX each
   std::map<ProcessKey, Target> targets_;
-  std::map<ProcessKey, std::uint64_t> refused_;
   struct Pause {
     FoundProcess process;
     std::uint64_t until_ns = 0;
+    unsigned attempts = 0; // that failed
   };
   std::map<ProcessKey, Pause> paused_;
   std::uint64_t looked_ns_ = 0, pauses_ = 0;

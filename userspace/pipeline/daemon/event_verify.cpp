@@ -176,6 +176,8 @@ void EventVerify::start_those_at_start(std::uint64_t now) {
         targets.push_back(target);
     } else {
       ++lost_["verify_starts_left_out"];
+      if (subject.due_ns) // then soon after it
+        subject.due_ns = now;
     }
   }
   if (!targets.empty())
