@@ -81,19 +81,24 @@ std::string state_of(const Json &status, bool colour) {
                                 : coloured("still at its first scan", Colour::yellow, colour);
 }
 
+// "1 process", "2 processes": of words that end in s.
+std::string counted(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "es");
+}
+
 void add_head(const Json &status, bool colour, std::string &out) {
   fmt::format_to(std::back_inserter(out), "mapscope {}, up for {}: {}\n",
                  text_at(status, "version"), seconds_at(status, "up_seconds"),
                  state_of(status, colour));
   const auto cpu = at(status, "self/cpu_seconds");
   fmt::format_to(std::back_inserter(out),
-                 "It watches {}; {} wait for their first census, {} can't be looked at.\n",
-                 format_counted(count_at(status, "processes/watched"), "process"),
+                 "It watches {}; waiting for a first census: {}; can't be looked at: {}.\n",
+                 counted(count_at(status, "processes/watched"), "process"),
                  count_at(status, "processes/waiting"), count_at(status, "processes/refused"));
   fmt::format_to(std::back_inserter(out), "It uses {} and has used {:.1f} s of CPU, for {}.\n",
                  format_bytes(count_at(status, "self/resident_bytes")),
                  cpu.is_number() ? cpu.get<double>() : 0.0,
-                 format_counted(count_at(status, "censuses/count"), "census"));
+                 counted(count_at(status, "censuses/count"), "census"));
 }
 
 // --- processes ---

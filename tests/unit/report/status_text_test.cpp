@@ -39,7 +39,8 @@ void expect_has(const std::string &text, std::string_view part) {
 TEST(StatusTextTest, SaysWhatIsWatchedAndWhatFires) {
   const std::string shown = text();
   expect_has(shown, "mapscope 1.2.3, up for 3 h 12 min: well\n");
-  expect_has(shown, "It watches 1 process; 2 wait for their first census");
+  expect_has(shown, "It watches 1 process; waiting for a first census: 2;");
+  expect_has(shown, "for 4 censuses.\n");
   expect_has(shown, "1234  app                       1.26.8           1,700    1.00 MiB");
   expect_has(shown, "its memory can't be read");
   expect_has(shown, "and 7 more");
