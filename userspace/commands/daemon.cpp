@@ -105,10 +105,9 @@ void print_line(std::string_view what, const std::string &text) {
 }
 
 void print_finding(const Finding &finding) {
-  fmt::print("{:<9}{}: process {} ({})\n",
-             kSeverityNames[static_cast<std::size_t>(finding.severity)], finding.rule,
-             finding.process.key.pid, printable(finding.process.exe));
-  print_line("", finding.summary);
+  fmt::print("{:<9}{}: {}\n", kSeverityNames[static_cast<std::size_t>(finding.severity)],
+             finding.rule, printable(finding.summary));
+  print_line("exe", finding.process.exe);
   print_line("type", finding.type);
   print_line("owner", finding.owner);
   print_line("site", finding.site);
@@ -148,7 +147,9 @@ int daemon(const Options &options) {
   if (options.once)
     return look_once(std::move(loaded->config));
   const auto end = run_daemon(std::move(loaded->config), loaded->path);
-  return end ? as_int(ExitStatus::done) : fail_with(end.error());
+  return end ? as_int(ExitStatus::done)
+             : fail_with(end.error(), "root, or a configuration whose database, directories and "
+                                      "socket this user may write");
 }
 
 } // namespace
