@@ -164,8 +164,8 @@ TEST_F(ApiServerTest, TakesOneProfileAtATimeAndServesOthersMeanwhile) {
 
 TEST_F(ApiServerTest, AnswersHeadWithoutABodyAndWithoutTheWork) {
   start();
-  const std::string answer = ask(
-      server->address(), "HEAD /debug/pprof/maps?pid=1234 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const std::string answer =
+      ask(server->address(), "HEAD /debug/pprof/maps?pid=1234 HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_EQ(status_of(answer), 200);
   EXPECT_EQ(body_of(answer), "");
   EXPECT_EQ(daemon.profiles_begun, 0);

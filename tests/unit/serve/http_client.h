@@ -56,8 +56,7 @@ inline std::string ask(std::string_view address, std::string_view request) {
 
 inline std::string get(std::string_view address, std::string_view path,
                        std::string_view headers = "") {
-  return ask(address,
-                  fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", path, headers));
+  return ask(address, fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", path, headers));
 }
 
 inline std::string_view body_of(std::string_view answer) {
