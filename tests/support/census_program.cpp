@@ -36,6 +36,34 @@ pid_t spawn(const std::string &path, const std::vector<std::string> &arguments, 
   return pid;
 }
 
+// What is in the file of a program, which is long to read.
+struct KnownProgram {
+  BinaryFacts facts;
+  std::uint64_t lowest = 0; // address of its first segment
+  std::optional<ElfAddress> mheap;
+};
+
+// The tests of a suite start the same program again and again. Null: it can't be read.
+const KnownProgram *known_program(const std::string &path) {
+  static std::map<std::string, KnownProgram> known;
+  if (auto found = known.find(path); found != known.end())
+    return &found->second;
+  std::ifstream stream(path, std::ios::binary);
+  std::vector<char> text{std::istreambuf_iterator<char>(stream), {}};
+  auto binary = GoBinary::open(std::as_bytes(std::span{text}), path);
+  if (!binary)
+    return nullptr;
+  auto facts = read_facts(*binary);
+  if (!facts)
+    return nullptr;
+  KnownProgram &program = known[path];
+  program.facts = std::move(*facts);
+  program.lowest = binary->elf().segments().front().range.start.value;
+  if (auto symbol = binary->elf().find_symbol("runtime.mheap_"))
+    program.mheap = symbol->address;
+  return &program;
+}
+
 } // namespace
 
 CensusProgram::CensusProgram(const std::string &path, const std::vector<std::string> &arguments)
@@ -108,27 +136,20 @@ bool CensusProgram::read_line(std::string_view line) {
 }
 
 bool CensusProgram::read_facts_of(const std::string &path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::vector<char> text{std::istreambuf_iterator<char>(stream), {}};
-  auto bytes_of_file = std::as_bytes(std::span{text});
-  auto binary = GoBinary::open(bytes_of_file, path);
-  if (!binary)
-    return false;
-  auto read = read_facts(*binary);
+  const KnownProgram *known = known_program(path);
   auto mappings = memory_.mappings();
-  if (!read || !mappings)
+  if (known == nullptr || !mappings)
     return false;
-  facts = std::move(*read);
+  facts = known->facts;
   LoadBias bias;
-  const std::uint64_t lowest = binary->elf().segments().front().range.start.value;
   for (const Mapping &mapping : *mappings)
     if (mapping.name == path && mapping.file_offset == 0) {
-      bias = {mapping.start.value - (lowest & ~std::uint64_t{4095})};
+      bias = {mapping.start.value - (known->lowest & ~std::uint64_t{4095})};
       break;
     }
   anchors = HeapAnchors::of(facts, bias);
-  if (auto symbol = binary->elf().find_symbol("runtime.mheap_"))
-    mheap = bias.to_process(symbol->address).value;
+  if (known->mheap)
+    mheap = bias.to_process(*known->mheap).value;
   return true;
 }
 

@@ -310,7 +310,7 @@ TEST_P(OwnerStepsTest, LeadFromTheVariableToTheMap) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, OwnerStepsTest,
-                         ::testing::Values("1.19.13/plain", "1.24.13/plain", "1.26.8/plain",
+                         ::testing::Values("1.22.12/plain", "1.24.13/plain", "1.26.8/plain",
                                            "1.27.4/pie"),
                          [](const auto &parameter) {
                            std::string name = parameter.param;
