@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -90,7 +91,7 @@ protected:
     ProcessChanges changes = finder_->look();
     for (const ProcessKey key : changes.ended)
       std::erase_if(watched_, [&](const FoundProcess &found) {
-        ended_ += found.process.key == key ? 1U : 0U;
+        ended_[key.pid] += found.process.key == key ? 1U : 0U;
         return found.process.key == key;
       });
     for (FoundProcess &found : changes.appeared) {
@@ -123,7 +124,7 @@ protected:
 
   BinaryCache binaries_{{}, CacheLimits{}};
   std::vector<FoundProcess> watched_;
-  std::size_t ended_ = 0;
+  std::map<std::uint32_t, std::size_t> ended_; // how often, by pid
   ExecNews news_ = ExecNews::from_kernel;
   std::unique_ptr<ProcessFinder> finder_;
 };
@@ -168,12 +169,14 @@ TEST_P(ProcessFinderBpfTest, AnExecEndsWhatItWasAndBeginsAnotherUnderTheSameKey)
   Running program{{self, "-wait", "--", self, "-wait", "--", "/bin/sleep", "100"}};
   ASSERT_TRUE(is_found(program.pid()));
   const ProcessKey key = find(program.pid())->process.key;
-  const std::size_t ended_before = ended_;
+  ASSERT_EQ(ended_[key.pid], 0u);
 
   program.send_byte(); // becomes itself anew
-  ASSERT_TRUE(comes_true([&] { return ended_ > ended_before && find(program.pid()) != nullptr; }));
+  ASSERT_TRUE(comes_true([&] { return ended_[key.pid] == 1 && find(program.pid()) != nullptr; }));
   EXPECT_EQ(find(program.pid())->process.key, key);
   EXPECT_TRUE(find(program.pid())->process.command_line.ends_with("exec -wait -- /bin/sleep 100"));
+  EXPECT_EQ(find(program.pid())->process.command_line.find("--"),
+            find(program.pid())->process.command_line.rfind("--")); // no longer twice
 
   program.send_byte(); // becomes sleep
   EXPECT_TRUE(is_lost(program.pid()));
