@@ -100,8 +100,8 @@ func growing() string {
 	cache = make(map[int]int)
 	forever(func(round int) {
 		mu.Lock()
-		for i := 0; i < 20000; i++ {
-			cache[round*20000+i] = i
+		for i := 0; i < 4000; i++ {
+			cache[round*4000+i] = i
 		}
 		mu.Unlock()
 		time.Sleep(100 * time.Millisecond)

@@ -18,6 +18,14 @@ namespace {
 // Some samples of each of a thousand processes: minutes, where the core is held up.
 constexpr std::size_t kInboxMax = 10'000;
 
+void add_own_figures(DaemonFigures &figures) {
+  const OwnFigures own = own_figures();
+  figures.cpu_ns = own.cpu_ns;
+  figures.resident_bytes = own.resident_bytes;
+  figures.open_descriptors = own.open_descriptors;
+  figures.threads = own.threads;
+}
+
 } // namespace
 
 DaemonCore::DaemonCore(DaemonConfig config, std::string boot)
@@ -97,6 +105,7 @@ void DaemonCore::take(const ProcessChanges &changes) {
   }
   const std::lock_guard lock{mutex_};
   finder_figures_ = finder_->figures();
+  engine_figures_ = engine_.figures();
 }
 
 void DaemonCore::hear() {
@@ -143,43 +152,54 @@ std::string DaemonCore::health() const {
 
 DaemonFigures DaemonCore::figures() const {
   DaemonFigures figures;
-  const OwnFigures own = own_figures();
   figures.version = MAPSCOPE_VERSION;
   figures.start_wall_ns = start_wall_ns_;
-  figures.cpu_ns = own.cpu_ns;
-  figures.resident_bytes = own.resident_bytes;
-  figures.open_descriptors = own.open_descriptors;
-  figures.threads = own.threads;
-
-  const CensusRunnerFigures censuses = runner_->figures();
-  figures.censuses = censuses.censuses;
-  figures.census_failures = censuses.failures;
-  figures.census_backlog_seconds = censuses.backlog_seconds;
-  figures.is_throttled = censuses.is_throttled;
-  figures.throttled_count = censuses.throttled_count;
-
-  EventWatcherFigures events = watcher_->figures();
-  figures.verify_windows = events.verify_windows;
-  figures.system_calls_attached = events.system_calls_attached;
-  figures.lost = std::move(events.lost);
-  figures.lost["samples"] = inbox_.lost();
-
-  AlertingFigures alerting = alerting_->figures();
-  figures.sinks = std::move(alerting.sinks);
-  figures.alerts_silenced = alerting.silenced;
-  figures.alerts_rate_limited = alerting.rate_limited;
   figures.parser_children = binaries_.parsers_alive();
-
+  add_own_figures(figures);
+  add_figures_of_parts(figures);
   const std::lock_guard lock{mutex_};
   figures.processes_seen = finder_figures_.processes_seen;
   figures.execs_seen = finder_figures_.execs_seen;
   figures.lost["exec_events"] = finder_figures_.exec_events_lost;
   figures.lost["processes_left_out"] = finder_figures_.left_out;
   figures.lost["processes_unreadable"] = finder_figures_.unreadable;
+  figures.lost["rule_subjects"] = engine_figures_.subjects_forgotten;
+  if (!finder_figures_.feed_problem.empty())
+    figures.problems.push_back(
+        fmt::format("new processes are found by scanning only: {}", finder_figures_.feed_problem));
   figures.config_loaded_wall_ns = config_wall_ns_;
   figures.config_reload_failed = !config_problem_.empty();
   figures.config_problem = config_problem_;
   return figures;
+}
+
+void DaemonCore::add_figures_of_parts(DaemonFigures &figures) const {
+  const CensusRunnerFigures censuses = runner_->figures();
+  figures.censuses = censuses.censuses;
+  figures.census_failures = censuses.failures;
+  figures.census_skipped = censuses.skipped;
+  figures.census_cpu_ns = censuses.cpu_ns;
+  figures.census_backlog_seconds = censuses.backlog_seconds;
+  figures.is_throttled = censuses.is_throttled;
+  figures.throttled_count = censuses.throttled_count;
+
+  EventWatcherFigures events = watcher_->figures();
+  figures.verify_windows = events.verify_windows;
+  figures.probe_hits = events.hits;
+  figures.flashes = events.flashes;
+  figures.system_calls_attached = events.system_calls_attached;
+  figures.lost = std::move(events.lost);
+  figures.lost["samples"] = inbox_.lost();
+  if (!events.problem.empty())
+    figures.problems.push_back(fmt::format("no probe is placed: {}", events.problem));
+
+  AlertingFigures alerting = alerting_->figures();
+  figures.sinks = std::move(alerting.sinks);
+  figures.alerts_silenced = alerting.silenced;
+  figures.alerts_rate_limited = alerting.rate_limited;
+  figures.alerts_kept_in_memory = alerting.kept_in_memory;
+  if (!alerting.database_problem.empty())
+    figures.problems.push_back(fmt::format("alerts can't be kept: {}", alerting.database_problem));
 }
 
 std::vector<WatchedProcess> DaemonCore::processes() const {

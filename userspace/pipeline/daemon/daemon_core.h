@@ -54,6 +54,7 @@ private:
   void tell(std::vector<Finding> findings);
   void take(const ProcessChanges &changes);
   void set_needs();
+  void add_figures_of_parts(DaemonFigures &figures) const;
   Result<ProcessKey> key_of(std::uint32_t pid) const;
 
   DaemonConfig config_;
@@ -71,6 +72,7 @@ private:
   mutable std::mutex mutex_;
   std::map<std::uint32_t, FoundProcess> watched_; // by pid
   ProcessFinderFigures finder_figures_;
+  RuleEngineFigures engine_figures_;
   std::uint64_t config_wall_ns_ = 0;
   std::string config_problem_;
 };
