@@ -76,6 +76,28 @@ TEST(ProcessRulesTest, HeapGrowthIsOverWhenItEnds) {
   EXPECT_EQ(server.count(false), 1u);
 }
 
+// What is live is known at the end of a collection, and a large heap has one in minutes.
+TEST(ProcessRulesTest, HeapGrowthIsNotOverBetweenTwoCollections) {
+  JudgedServer server{heap_rule()};
+  for (std::uint64_t i = 0; i <= 60; ++i) {
+    CensusSample sample = census(i * 30);
+    sample.heap.gc_cycles = i / 6;
+    sample.heap.live_bytes = kGiB + i / 6 * 400 * kMiB;
+    sample.map_bytes = i * 60 * kMiB;
+    server.tell(sample);
+  }
+  EXPECT_EQ(server.count(true), 2u) << "again, since the heap doubled";
+  EXPECT_EQ(server.count(false), 0u);
+  for (std::uint64_t i = 61; i <= 90; ++i) {
+    CensusSample sample = census(i * 30);
+    sample.heap.gc_cycles = i / 6;
+    sample.heap.live_bytes = 5 * kGiB;
+    sample.map_bytes = 3600 * kMiB;
+    server.tell(sample);
+  }
+  EXPECT_EQ(server.count(false), 1u) << "collections find no more than before";
+}
+
 TEST(ProcessRulesTest, HeapGrowthIsNotTheSawtoothOfACollector) {
   JudgedServer server{heap_rule()};
   for (std::uint64_t i = 0; i <= 60; ++i) {
