@@ -62,12 +62,21 @@ class ViolationsTest(harness.EndToEndTest):
                 each = run.truth["file_calls_inside"] // 3
                 self.assertEqual(calls, {"openat": each, "write": each, "close": each})
 
+    def run_innocent(self, *command):
+        """On a host so busy that events are lost, nothing can be said of a program: then once more."""
+        for _ in range(TRIES):
+            run = harness.verify(command)
+            self.assertEqual(run.report["violations"], [])
+            if run.exit_code != harness.INCONCLUSIVE or not any(run.report["events"]["lost"].values()):
+                break
+        return run
+
     def test_the_same_programs_are_clean_without_the_cause(self):
         for version in harness.go_versions():
             with self.subTest(go=version):
-                run = harness.verify([harness.workload("gctrace", version), "-rounds", "5"])
+                run = self.run_innocent(harness.workload("gctrace", version), "-rounds", "5")
                 self.assert_exit(run, harness.CLEAN)
-                idle = harness.verify([harness.workload("cgo_mmap", version, "cgo"), "-n", "100"])
+                idle = self.run_innocent(harness.workload("cgo_mmap", version, "cgo"), "-n", "100")
                 self.assertEqual(idle.truth["file_calls_inside"], 0, "a map this small needs no memory of the kernel")
                 self.assert_exit(idle, harness.CLEAN)
 
