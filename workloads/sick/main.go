@@ -12,6 +12,7 @@
 //	empty      a map was made for far more than it got
 //	large      a map has many entries
 //	growing    a map grows all the time
+//	hoard      maps are made and kept all the time
 //	storm      maps are filled without a hint, again and again
 //	churn      small maps are made all the time
 //	crowd      the heap is little else than maps
@@ -109,6 +110,22 @@ func growing() string {
 	return ""
 }
 
+func hoard() {
+	forever(func(round int) {
+		for i := 0; i < 50; i++ {
+			m := make(map[int]int)
+			for j := 0; j < 100; j++ {
+				m[j] = j
+			}
+			many = append(many, m)
+		}
+		if round%10 == 0 {
+			runtime.GC() // what is live is known at the end of one
+		}
+		time.Sleep(100 * time.Millisecond)
+	})
+}
+
 //go:noinline
 func stormOnce() {
 	m := make(map[int]int)
@@ -173,6 +190,8 @@ func fall(illness string) string {
 		return fill(*number)
 	case "growing":
 		return growing()
+	case "hoard":
+		hoard()
 	case "storm":
 		forever(func(int) { stormOnce() })
 	case "churn":
@@ -190,7 +209,7 @@ func fall(illness string) string {
 func recover_() {
 	atomic.StoreInt32(&stop, 1)
 	done.Wait()
-	cache, chain = map[int]int{1: 1}, nil
+	cache, chain, many = map[int]int{1: 1}, nil, nil
 	runtime.GC()
 	runtime.GC()
 }

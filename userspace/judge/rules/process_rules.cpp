@@ -104,27 +104,23 @@ HeapAnswer ask(const HeapGrowthRule &rule, const HeapQuestion &question) {
     memory.series = std::make_unique<Series>(nanoseconds(rule.window));
   Series &series = *memory.series;
   const bool is_profiled = sample.allocated_bytes && sample.allocated_by_maps_bytes;
-  series.add({question.now_ns,
-              {number(*sample.heap.live_bytes), number(sample.map_bytes),
-               number(sample.allocated_bytes.value_or(0)),
-               number(sample.allocated_by_maps_bytes.value_or(0))}});
+  // What is live is known when a collection ends, every two minutes at least; in between it stands
+  // still while the heap grows.
   const double cycles = number(sample.heap.gc_cycles.value_or(0));
-  if (cycles != memory.last || memory.flat_since_ns == 0) {
-    memory.last = cycles;
-    memory.flat_since_ns = question.now_ns;
-  }
+  if (series.size() == 0 || !sample.heap.gc_cycles || cycles != memory.last)
+    series.add({question.now_ns,
+                {number(*sample.heap.live_bytes), number(sample.map_bytes),
+                 number(sample.allocated_bytes.value_or(0)),
+                 number(sample.allocated_by_maps_bytes.value_or(0))}});
+  memory.last = cycles;
   if (!series.is_full())
     return {};
   const double slope = series.slope_per_minute(kLive);
-  // What is live is known when a collection ends: in between it stands still while the heap grows.
-  const bool is_news = !sample.heap.gc_cycles || sample.is_unchanged ||
-                       question.now_ns - memory.flat_since_ns < series.span_ns() / 3;
   const auto share = map_share_of_growth(series, is_profiled);
   HeapAnswer answer;
   const Standing rate = series.rises_still(kLive)
                             ? at_least(slope, number(rule.bytes_per_minute), question.hysteresis)
-                        : is_news ? Standing::under
-                                  : Standing::between;
+                            : Standing::under;
   answer.standing = both(rate, share ? above(share->first, rule.min_map_share, question.hysteresis)
                                      : Standing::under);
   answer.telling.value = number(*sample.heap.live_bytes);

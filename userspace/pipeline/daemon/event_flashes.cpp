@@ -271,9 +271,11 @@ void EventFlashes::tell_rates(Subject &subject, std::uint64_t now) {
   if (elapsed_ns < as_ns(tuning_.rate_window))
     return;
   const std::size_t moments = subject.account.moments().size();
-  if (moments < tuning_.moments_min && elapsed_ns < as_ns(tuning_.rate_window_max))
-    return;
   const std::uint64_t cpu_ns = subject.cpu.since_start_ns();
+  // More moments may come, unless it rests: then what there is says it all.
+  const bool rests = cpu_ns - std::min(cpu_ns, subject.cpu_seen_ns) < kIdleCpuNs;
+  if (moments < tuning_.moments_min && !rests && elapsed_ns < as_ns(tuning_.rate_window_max))
+    return;
   const std::uint64_t used_ns = cpu_ns - std::min(cpu_ns, subject.span_cpu_ns);
   const FoundProcess &found = subject.process;
   RateSample sample;
