@@ -124,13 +124,13 @@ def host(mapscope, interval, programs=()):
 
 
 def measure(one, settle, seconds):
-    """Share of a core in percent, and memory of the daemon with its children, both when it has settled."""
+    """Share of a core in percent, its resident bytes, and memory() with its children, when it has settled."""
     time.sleep(settle)
     before, begin = sum(map(cpu_seconds, tasks_of(one.process.pid)[:1])), time.monotonic()
     time.sleep(seconds)
     share = (cpu_seconds(one.process.pid) - before) / (time.monotonic() - begin)
-    figures = [sum(column) for column in zip(*(memory(task) for task in tasks_of(one.process.pid)))]
-    return share * 100, figures
+    own, *children = [memory(task) for task in tasks_of(one.process.pid)]
+    return share * 100, own[0], [sum(column) for column in zip(own, *children)]
 
 
 def main():
@@ -153,10 +153,10 @@ def main():
     def steady(name, programs, limits):
         with host(arguments.mapscope, 60, programs) as one:
             one.ready_after()
-            share, (rss, pss, anonymous) = measure(one, arguments.settle, arguments.seconds)
+            share, resident, (_, pss, anonymous) = measure(one, arguments.settle, arguments.seconds)
             row(f"{name}: CPU", share, "%", limits[0])
-            row(f"{name}: resident", rss / MIB, "MiB", limits[1])
-            print(f"{'':<58} {pss / MIB:8.2f} MiB    of it its own share, {anonymous / MIB:.2f} MiB anonymous")
+            row(f"{name}: resident", resident / MIB, "MiB", limits[1])
+            print(f"{'  with its children, by proportional shares':<58} {pss / MIB:8.2f} MiB, {anonymous / MIB:.2f} MiB of it anonymous")
 
     if arguments.only in (None, "none"):
         steady("no Go program", [], (1, 24))

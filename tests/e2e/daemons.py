@@ -105,6 +105,7 @@ def configuration(directory, text=""):
     """A configuration in `directory` that keeps everything in there."""
     path = directory / "mapscope.yaml"
     sections = {
+        "watch": "watch: {include: [{exe: ['*/sick']}]}\n",  # programs of other tests are none of its business
         "serve": f"serve:\n  address: 127.0.0.1:0\n  socket: {directory}/api.sock\n",
         "log": "log: {target: console, level: debug}\n",
     }
