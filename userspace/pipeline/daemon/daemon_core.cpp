@@ -105,6 +105,7 @@ void DaemonCore::take(const ProcessChanges &changes) {
   }
   const std::lock_guard lock{mutex_};
   finder_figures_ = finder_->figures();
+  processes_max_ = config_.watch.processes_max;
   engine_figures_ = engine_.figures();
 }
 
@@ -161,8 +162,6 @@ DaemonFigures DaemonCore::figures() const {
   figures.processes_seen = finder_figures_.processes_seen;
   figures.execs_seen = finder_figures_.execs_seen;
   figures.lost["exec_events"] = finder_figures_.exec_events_lost;
-  figures.lost["processes_left_out"] = finder_figures_.left_out;
-  figures.lost["processes_unreadable"] = finder_figures_.unreadable;
   figures.lost["rule_subjects"] = engine_figures_.subjects_forgotten;
   if (!finder_figures_.feed_problem.empty())
     figures.problems.push_back(

@@ -72,6 +72,7 @@ private:
   mutable std::mutex mutex_;
   std::map<std::uint32_t, FoundProcess> watched_; // by pid
   ProcessFinderFigures finder_figures_;
+  std::uint32_t processes_max_ = 0; // WatchConfig's, at that look
   RuleEngineFigures engine_figures_;
   std::uint64_t config_wall_ns_ = 0;
   std::string config_problem_;
