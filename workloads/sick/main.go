@@ -137,8 +137,10 @@ func stormOnce() {
 
 //go:noinline
 func churnOnce(round int) {
-	m := make(map[int]int, 20)
-	m[round] = round
+	m := make(map[int]int, 50)
+	for i := 0; i < 50; i++ {
+		m[round+i] = round
+	}
 	sink += len(m)
 }
 
