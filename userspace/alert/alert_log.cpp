@@ -34,7 +34,7 @@ std::string where(const ProcessIdentity &process) {
 std::string line_of(const BookEntry &entry) {
   const Alert &alert = entry.alert->notice.alert;
   const Finding &finding = alert.finding;
-  std::string text = fmt::format("{} {}: {} Process {}", finding.rule,
+  std::string text = fmt::format("{} {}: {}; process {}", finding.rule,
                                  !finding.is_firing                     ? "is over"
                                  : entry.change == AlertChange::changed ? "goes on"
                                                                         : "fires",
