@@ -29,8 +29,8 @@ struct map_site_moment mapscope_map_site_moment = {};
 #define FRAMES_MAX 10
 
 /* Of the runtime: how large maps and their tables get. */
-#define TABLE_SLOTS_MAX 1024	 /* internal/runtime/maps/table.go, maxTableCapacity */
-#define SMALL_SLOTS 8		 /* a group, a bucket */
+#define TABLE_SLOTS_MAX 1024			       /* internal/runtime/maps/table.go, maxTableCapacity */
+#define SMALL_SLOTS 8				       /* a group, a bucket */
 #define CLASSIC_LOAD(log) (13 * ((1ULL << (log)) / 2)) /* runtime/map.go, overLoadFactor */
 
 struct classic_header {

@@ -36,7 +36,7 @@ CONTRACT_ASSERT(sizeof(struct map_site_value) == 16);
 struct map_site_moment {
 	__u64 runtime_start; /* of its code, load bias included */
 	__u64 runtime_bytes;
-	__u64 image;	/* address space that hits have to come from; 0: that of the first one */
+	__u64 image;	   /* address space that hits have to come from; 0: that of the first one */
 	__u64 is_counting; /* 0: hits cost, but tell nothing */
 };
 CONTRACT_ASSERT(sizeof(struct map_site_moment) == 32);

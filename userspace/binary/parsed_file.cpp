@@ -28,7 +28,7 @@ Result<ParsedFile> ParsedFile::of(Fd file, std::string path) {
 }
 
 Result<FileIdentity> ParsedFile::identity_of(const Fd &file) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0)
     return std::unexpected(Error::from_errno("looking at a file"));
   return identity_at(status, status.st_ctim);

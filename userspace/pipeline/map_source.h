@@ -16,7 +16,7 @@
 
 namespace mapscope {
 
-class BinaryCache;    // binary/confined_parser.h
+class BinaryCache; // binary/confined_parser.h
 class ConfinedBinary;
 
 struct MapSource {
