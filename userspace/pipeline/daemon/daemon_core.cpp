@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "pipeline/daemon/own_figures.h"
-#include "report/verify_words.h"
 
 namespace mapscope {
 namespace {
@@ -211,10 +210,6 @@ std::vector<WatchedProcess> DaemonCore::processes() const {
       process.process = found.process;
       process.problem = found.problem;
       process.state = found.problem.empty() ? WatchState::waiting : WatchState::refused;
-      if (found.binary) {
-        process.go_version = found.binary->facts().go_version;
-        process.map_implementation = word_for(found.binary->facts().map_implementation);
-      }
     }
   }
   for (WatchedProcess &process : processes) {
