@@ -74,6 +74,18 @@ ConfigFields<MemoryLimitRule> fields_of(MemoryLimitRule *) {
 }
 ConfigFields<MapMisuseRule> fields_of(MapMisuseRule *) { return {}; }
 ConfigFields<FileIoRule> fields_of(FileIoRule *) { return {}; }
+ConfigFields<BpfFillRule> fields_of(BpfFillRule *) {
+  return {field("max_fill", &BpfFillRule::max_fill, part())};
+}
+ConfigFields<BpfLookupsRule> fields_of(BpfLookupsRule *) {
+  return {field("lookups_per_second", &BpfLookupsRule::lookups_per_second, number(1))};
+}
+ConfigFields<BpfUnboundedRule> fields_of(BpfUnboundedRule *) {
+  return {field("max_declared_bytes", &BpfUnboundedRule::max_declared_bytes, size(1, UINT64_MAX))};
+}
+ConfigFields<BpfInsertFailuresRule> fields_of(BpfInsertFailuresRule *) {
+  return {field("failures_per_minute", &BpfInsertFailuresRule::failures_per_minute, number(1))};
+}
 
 // One kind of rule: its defaults, and its thresholds as keys of the rule itself.
 struct RuleKind {

@@ -47,6 +47,18 @@ struct VerifyConfig {
   Seconds for_{10};
 };
 
+// Looks at the kernel's own maps; a rule about them has to want it, or `metrics`.
+struct BpfConfig {
+  bool enabled = true;
+  Seconds interval{60};
+  bool metrics = true;            // looks without any rule
+  Milliseconds count_budget{100}; // CPU time a minute for counting entries
+  Milliseconds rate_window{200};  // in each interval; every system call is taxed meanwhile
+  std::string key_directory = "/var/lib/mapscope/bpf-keys"; // empty: no key files
+  std::uint64_t key_file_bytes = 1U << 20;                  // of one
+  std::uint64_t key_files_max_bytes = 64U << 20;            // of all; the oldest go
+};
+
 struct HttpEndpoint {
   std::string url; // http:// or https://
   std::map<std::string, std::string> headers;
@@ -115,6 +127,7 @@ struct DaemonConfig {
   CensusConfig census;
   EventsConfig events;
   VerifyConfig verify;
+  BpfConfig bpf;
   std::vector<Rule> rules; // where the file says nothing of rules: default_rules()
   AlertsConfig alerts;
   ServeConfig serve;

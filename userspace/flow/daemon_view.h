@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "flow/alert.h"
+#include "flow/bpf_map.h"
 #include "flow/process_identity.h"
 #include "flow/rule_input.h"
 
@@ -81,6 +82,8 @@ public:
   // not_found, gone, and what a census says. The calling thread has no capabilities; and once the
   // daemon stops, this returns soon, since ApiServer::stop() waits for it.
   virtual Result<std::string> profile(std::uint32_t pid) = 0;
+  // The last look at the kernel's maps; null: none yet, or none wanted.
+  virtual std::shared_ptr<const BpfMapsLook> bpf_maps() const = 0;
   virtual std::vector<Alert> alerts() const = 0; // firing ones, and those resolved of late
 };
 

@@ -98,16 +98,44 @@ struct FileIoRule {
   friend bool operator==(const FileIoRule &, const FileIoRule &) = default;
 };
 
+// About the kernel's own maps. `maps` are globs on their names, `types` on their types; both empty:
+// all but mapscope's own.
+struct BpfFillRule {
+  double max_fill = 0.9;          // entries, of max_entries
+  Seconds full_within{900};       // or: it will be full so soon, by its growth,
+  double min_fill = 0.5;          // and is filled so far already; full_within 0: not asked
+  std::uint32_t min_entries = 16; // smaller maps are made to be full
+  std::vector<std::string> maps, types;
+  friend bool operator==(const BpfFillRule &, const BpfFillRule &) = default;
+};
+struct BpfLookupsRule {
+  double lookups_per_second = 10'000; // even by the lower bound of the estimate
+  std::vector<std::string> maps, types;
+  friend bool operator==(const BpfLookupsRule &, const BpfLookupsRule &) = default;
+};
+struct BpfUnboundedRule {
+  std::uint64_t max_declared_bytes = 1ULL << 30; // that it holds, or may once it is full
+  std::vector<std::string> maps, types;
+  friend bool operator==(const BpfUnboundedRule &, const BpfUnboundedRule &) = default;
+};
+struct BpfInsertFailuresRule {
+  double failures_per_minute = 1;
+  std::vector<std::string> maps, types;
+  friend bool operator==(const BpfInsertFailuresRule &, const BpfInsertFailuresRule &) = default;
+};
+
 using RuleCondition =
     std::variant<MapWasteRule, MapFillRule, MapEntriesRule, MapBytesRule, MapGrowthRule,
                  MapEmptiedRule, MapRehashStormRule, MapChurnRule, MapShareRule, HeapGrowthRule,
-                 AllocsMinusFreesRule, MemoryLimitRule, MapMisuseRule, FileIoRule>;
+                 AllocsMinusFreesRule, MemoryLimitRule, MapMisuseRule, FileIoRule, BpfFillRule,
+                 BpfLookupsRule, BpfUnboundedRule, BpfInsertFailuresRule>;
 
 // As configuration, labels and JSON have them; by RuleCondition::index().
 inline constexpr std::array<std::string_view, std::variant_size_v<RuleCondition>> kRuleKindNames = {
-    "map-waste",          "map-fill",         "map-entries", "map-bytes", "map-growth",
-    "map-emptied",        "map-rehash-storm", "map-churn",   "map-share", "heap-growth",
-    "allocs-minus-frees", "memory-limit",     "map-misuse",  "file-io"};
+    "map-waste",          "map-fill",         "map-entries",        "map-bytes", "map-growth",
+    "map-emptied",        "map-rehash-storm", "map-churn",          "map-share", "heap-growth",
+    "allocs-minus-frees", "memory-limit",     "map-misuse",         "file-io",   "bpf-fill",
+    "bpf-lookups",        "bpf-unbounded",    "bpf-insert-failures"};
 inline std::string_view kind_name_of(const RuleCondition &condition) {
   return kRuleKindNames[condition.index()];
 }

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/address.h"
+#include "flow/bpf_map.h"
 #include "flow/judged_map.h"
 #include "flow/process_identity.h"
 #include "flow/process_sample.h"
@@ -112,8 +114,15 @@ struct VerifySample {
   std::vector<FileIoCall> violations;
 };
 
+// The kernel's own maps: told of the process kKernel.
+struct BpfMapsSample {
+  std::uint64_t time_ns = 0;
+  BpfMapsLook look;
+};
+inline constexpr ProcessKey kKernel{}; // pid 0
+
 using RuleInput = std::variant<ProcessAppeared, ProcessEnded, CensusSample, RateSample,
-                               MisuseSample, VerifySample>;
+                               MisuseSample, VerifySample, BpfMapsSample>;
 
 // What the rules in force need to be told: whatever none of them needs is not looked for.
 struct CensusNeeds {
@@ -122,11 +131,19 @@ struct CensusNeeds {
   std::uint64_t min_entries = UINT64_MAX; // or of so many entries
   bool limits = false;                    // MemoryLimits
 };
+struct BpfNeeds {
+  bool looks = false;
+  bool rates = false, insert_failures = false;
+  // Keys of a map are written to a file, or sampled, from here on; infinity: never.
+  double key_file_fill = std::numeric_limits<double>::infinity();
+  double key_sample_rate = std::numeric_limits<double>::infinity();
+};
 struct RuleNeeds {
   CensusNeeds census;
   bool growth_rates = false, creation_rates = false;
   bool misuse = false;
   bool verify = false;
+  BpfNeeds bpf;
 };
 
 } // namespace mapscope

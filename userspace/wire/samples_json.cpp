@@ -24,7 +24,7 @@ using Json = nlohmann::json;
 
 constexpr std::string_view kSchema = "mapscope.samples/1";
 constexpr std::array<std::string_view, std::variant_size_v<RuleInput>> kInputNames = {
-    "process_appeared", "process_ended", "census", "rates", "misuse", "verification"};
+    "process_appeared", "process_ended", "census", "rates", "misuse", "verification", "bpf_maps"};
 constexpr std::array<std::string_view, 10> kCauseNames = {
     "",         "emptied",     "over_hinted", "mostly_empty", "tombstones",
     "overflow", "old_buckets", "no_hint",     "padding",      "known_defect"};
@@ -158,6 +158,9 @@ template <Of<VerifySample> T> void fields(T &input, auto &&field) {
   field("operations", input.operations);
   field("duration_ns", input.duration_ns);
   field("violations", input.violations);
+}
+template <Of<BpfMapsSample> T> void fields(T &sample, auto &&field) {
+  field("time_ns", sample.time_ns);
 }
 
 // What its absence says as well.

@@ -102,12 +102,14 @@ public:
     profiles_allowed.wait(false);
     return profile_bytes;
   }
+  std::shared_ptr<const BpfMapsLook> bpf_maps() const override { return kernel_maps; }
   std::vector<Alert> alerts() const override { return raised; }
 
   bool ready = true;
   std::string problem;
   DaemonFigures told;
   std::vector<WatchedProcess> watched;
+  std::shared_ptr<const BpfMapsLook> kernel_maps;
   std::vector<Alert> raised;
   std::string profile_bytes = "profile";
   std::atomic<bool> profiles_allowed = true; // else they wait

@@ -52,6 +52,7 @@ Finding over(Finding finding, std::uint64_t now_ns, std::string_view why) {
 
 ProcessKey process_of(const RuleInput &input) {
   return std::visit(overloaded{[](const ProcessAppeared &appeared) { return appeared.process.key; },
+                               [](const BpfMapsSample &) { return kKernel; },
                                [](const auto &other) { return other.process; }},
                     input);
 }
@@ -214,7 +215,8 @@ void RuleEngine::State::take(JudgedProcess &process, const RuleInput &input,
                                                  RuleSubjects &subjects) {
                             judge_verdict(sample, context, subjects, findings);
                           });
-                        }},
+                        },
+                        [](const BpfMapsSample &) {}},
              input);
 }
 

@@ -45,7 +45,13 @@ void add(RuleNeeds &needs, const Rule &rule) {
                         [&](const MapRehashStormRule &) { needs.growth_rates = true; },
                         [&](const MapChurnRule &) { needs.creation_rates = true; },
                         [&](const MapMisuseRule &) { needs.misuse = true; },
-                        [&](const FileIoRule &) { needs.verify = true; }},
+                        [&](const FileIoRule &) { needs.verify = true; },
+                        [&](const BpfFillRule &) { needs.bpf.looks = true; },
+                        [&](const BpfLookupsRule &) { needs.bpf.looks = needs.bpf.rates = true; },
+                        [&](const BpfUnboundedRule &) { needs.bpf.looks = true; },
+                        [&](const BpfInsertFailuresRule &) {
+                          needs.bpf.looks = needs.bpf.insert_failures = true;
+                        }},
              rule.condition);
 }
 

@@ -47,6 +47,7 @@ public:
   std::vector<WatchedProcess> processes() const override;
   Result<std::shared_ptr<const std::string>> maps_json(std::uint32_t pid) const override;
   Result<std::string> profile(std::uint32_t pid) override;
+  std::shared_ptr<const BpfMapsLook> bpf_maps() const override { return nullptr; }
   std::vector<Alert> alerts() const override { return alerting_->alerts(); }
 
 private:
