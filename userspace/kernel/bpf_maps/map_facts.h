@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/handle.h"
 #include "flow/bpf_map.h"
+#include "flow/process.h"
 
 namespace mapscope {
 
@@ -16,8 +17,21 @@ struct MapFactsOptions {
   bool with_holders = true; // goes through the descriptors of all processes
 };
 
+// A process that keeps a map, by descriptors of it or of programs and links that use it. Who it is,
+// pipeline/ finds out.
+struct HeldMap {
+  std::uint32_t map_id = 0;
+  ProcessKey process;
+  bool directly = false;   // a descriptor of the map
+  bool by_program = false; // one of a program or link that uses it
+};
+
 struct MapFactsAnswer {
-  std::vector<BpfMapFacts> maps; // by id
+  std::vector<BpfMapFacts> maps; // by id; without `holders` and `owner`, see pipeline/bpf_maps/
+  std::vector<HeldMap> held;     // by map, then process
+  // False where some processes could not be looked at, or nobody looked: then nothing follows from
+  // a map without holders.
+  bool knows_holders = false;
   std::uint64_t vanished = 0;
   std::vector<std::string> problems; // "no holders: ...", a sentence each
 };
