@@ -1,0 +1,3 @@
+module mapscope.dev/testdata
+
+go 1.20
