@@ -11,6 +11,7 @@
 #include <bpf/bpf_core_read.h>
 
 #include "bpf/contract/events.h"
+#include "file_of.bpf.h"
 
 #define MAGIC_ANON_INODE 0x09041934
 #define MAGIC_PIPE 0x50495045
@@ -30,29 +31,6 @@
 #define MAJOR_PTS_FIRST 136
 #define MAJOR_PTS_LAST 143
 #define DEVICE_MAJOR(rdev) ((rdev) >> 20) /* the kernel's own dev_t */
-
-/* Makes further loads direct ones (6.2 on): a fifth of the cost of probe reads. */
-extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
-
-static __always_inline struct file *file_of(__u32 fd)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct fdtable *table = task->files->fdt;
-	struct file *file = NULL;
-
-	if (fd >= table->max_fds)
-		return NULL;
-	if (bpf_rdonly_cast) {
-		/* A place that holds a pointer, whatever it is called: one load, no helper. */
-		struct llist_node *slot = bpf_rdonly_cast(
-			&table->fd[fd], bpf_core_type_id_kernel(struct llist_node));
-
-		return (struct file *)slot->next;
-	}
-	if (bpf_probe_read_kernel(&file, sizeof(file), &table->fd[fd]))
-		return NULL;
-	return file;
-}
 
 /* A memfd is a tmpfs file whose dentry is called "memfd:...". */
 static __always_inline bool is_memfd(struct file *file)
