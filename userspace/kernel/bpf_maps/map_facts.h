@@ -3,7 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/error.h"
@@ -29,8 +30,9 @@ struct HeldMap {
 struct MapFactsAnswer {
   std::vector<BpfMapFacts> maps; // by id; without `holders` and `owner`, see pipeline/bpf_maps/
   std::vector<HeldMap> held;     // by map, then process
-  // False where some processes could not be looked at, or nobody looked: then nothing follows from
-  // a map without holders.
+  std::unordered_set<std::uint32_t> pinned_programs; // by themselves or by a link of theirs
+  // False where some processes, programs or BPF file systems could not be looked at, or nobody
+  // looked: then nothing follows from a map without holders.
   bool knows_holders = false;
   std::uint64_t vanished = 0;
   std::vector<std::string> problems; // "no holders: ...", a sentence each

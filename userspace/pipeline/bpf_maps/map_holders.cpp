@@ -61,7 +61,7 @@ const std::string &exe_of(const ProcessIdentity &process) { return process.exe; 
 
 } // namespace
 
-std::string bpf_map_owner(const BpfMapFacts &map, bool knows_holders) {
+std::string bpf_map_owner(const BpfMapFacts &map, const MapFactsAnswer &answer) {
   if (!map.holders.empty()) {
     if (const std::string container = shared(map.holders, container_of); !container.empty())
       return "container " + container.substr(0, 12);
@@ -69,9 +69,12 @@ std::string bpf_map_owner(const BpfMapFacts &map, bool knows_holders) {
       return unit;
     return shared(map.holders, exe_of);
   }
-  if (!knows_holders)
+  if (!answer.knows_holders)
     return {};
-  if (!map.pinned_paths.empty())
+  const bool is_pinned = std::ranges::any_of(map.programs, [&](const BpfMapProgram &program) {
+    return answer.pinned_programs.contains(program.id);
+  });
+  if (is_pinned || !map.pinned_paths.empty())
     return "pinned";
   return map.programs.empty() ? std::string{} : "kernel";
 }
@@ -93,7 +96,7 @@ void name_bpf_map_holders(MapFactsAnswer &answer, UserNames &users) {
       // both of is its own.
       map.is_own |= known->second->is_mapscope && held->directly && held->by_program;
     }
-    map.owner = bpf_map_owner(map, answer.knows_holders);
+    map.owner = bpf_map_owner(map, answer);
   }
 }
 

@@ -12,8 +12,9 @@ namespace mapscope {
 // hold nothing any more.
 void name_bpf_map_holders(MapFactsAnswer &answer, UserNames &users);
 
-// The container or unit that all holders share, else the one program that they all run; without
-// holders "pinned" or "kernel", where that is what keeps the map. Empty: not known, or several.
-std::string bpf_map_owner(const BpfMapFacts &map, bool knows_holders);
+// Of a map of that answer with its holders: the container or unit that they all share, else the one
+// program that they all run. Without holders "pinned" where it, or a program that uses it, is, or
+// "kernel" where only programs keep it that are attached. Empty: not known, or several.
+std::string bpf_map_owner(const BpfMapFacts &map, const MapFactsAnswer &answer);
 
 } // namespace mapscope
