@@ -1,28 +1,34 @@
-// Pages of keys, and their text; see key_reader.h.
+// Keys to whoever wants them, a page at a time; see key_reader.h.
 #include "kernel/bpf_maps/key_reader.h"
 
-#include <utility>
+#include "kernel/bpf_maps/key_walk.h"
 
 namespace mapscope {
 
-struct MapDataFormatter::State {};
-
-MapDataFormatter::MapDataFormatter(std::unique_ptr<State> state) : state_(std::move(state)) {}
-MapDataFormatter::MapDataFormatter(MapDataFormatter &&) noexcept = default;
-MapDataFormatter &MapDataFormatter::operator=(MapDataFormatter &&) noexcept = default;
-MapDataFormatter::~MapDataFormatter() = default;
-
-MapDataFormatter MapDataFormatter::of(const BpfMapFacts &) {
-  return MapDataFormatter{std::make_unique<State>()};
-}
-
-std::string MapDataFormatter::key(std::span<const std::byte>) const { return {}; }
-std::string MapDataFormatter::value(std::span<const std::byte>) const { return {}; }
-
-Result<KeyReadAnswer>
-read_keys(const BpfMapFacts &, const KeyReadOptions &,
-          const std::function<bool(std::span<const std::byte>, std::span<const std::byte>)> &) {
-  return KeyReadAnswer{};
+Result<KeyReadAnswer> read_keys(const BpfMapFacts &map, const KeyReadOptions &options,
+                                const std::function<bool(std::span<const std::byte> key,
+                                                         std::span<const std::byte> value)> &take) {
+  KeyReadAnswer answer;
+  auto walk = TRY(MapKeyWalk::open(map, options.with_values));
+  while (!walk.is_over()) {
+    const MapKeyPage page = TRY(walk.next());
+    const std::size_t value_bytes = page.count == 0 ? 0 : page.values.size() / page.count;
+    for (std::size_t i = 0; i < page.count; ++i) {
+      if (answer.keys >= options.keys_max) {
+        answer.stopped = "that was enough";
+        return answer;
+      }
+      ++answer.keys;
+      if (!take(page.keys.subspan(i * map.key_bytes, map.key_bytes),
+                page.values.subspan(i * value_bytes, value_bytes))) {
+        answer.stopped = "that was enough";
+        return answer;
+      }
+    }
+  }
+  answer.stopped = walk.stopped();
+  answer.is_complete = answer.stopped.empty();
+  return answer;
 }
 
 } // namespace mapscope

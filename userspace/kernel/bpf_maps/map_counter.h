@@ -16,6 +16,7 @@ namespace mapscope {
 struct MapCounterOptions {
   std::chrono::nanoseconds budget{std::chrono::milliseconds{100}}; // CPU time for one count()
   bool array_values = false; // arrays: entries that are not zero
+  bool use_programs = true;  // off: keys are gone through, as where the kernel refuses programs
 };
 
 struct MapCounts {

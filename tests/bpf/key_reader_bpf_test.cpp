@@ -1,0 +1,214 @@
+// Keys against the truth: all of them, in pages, of maps that change meanwhile; and their text.
+#include "kernel/bpf_maps/key_reader.h"
+
+#include <cstring>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <linux/bpf.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "support/every_bpf_map.h"
+
+namespace mapscope {
+namespace {
+
+using testing::MadeBpfMap;
+
+BpfMapFacts facts_for_keys(const MadeBpfMap &map) {
+  BpfMapFacts facts;
+  facts.id = map.id;
+  facts.type = map.type;
+  facts.type_number = map.type_number;
+  facts.key_bytes = map.key_bytes;
+  facts.value_bytes = map.value_bytes;
+  facts.max_entries = map.max_entries;
+  bpf_map_info info{};
+  std::uint32_t length = sizeof(info);
+  EXPECT_EQ(bpf_obj_get_info_by_fd(map.fd.get(), &info, &length), 0);
+  facts.btf_id = info.btf_id;
+  return facts;
+}
+
+std::uint32_t number_in(std::span<const std::byte> bytes) {
+  std::uint32_t number = 0;
+  std::memcpy(&number, bytes.data(), std::min(bytes.size(), sizeof(number)));
+  return number;
+}
+
+class KeyReaderBpfTest : public ::testing::Test {
+protected:
+  void SetUp() override {
+    if (::geteuid() != 0)
+      GTEST_SKIP() << "making BPF maps and reading their keys needs root";
+  }
+
+  static MadeBpfMap filled(const char *type, std::uint32_t max, std::uint32_t amount) {
+    auto map = testing::make_bpf_map(type, std::string{"ms_keys_"} + type, max);
+    if (!map || !testing::put_bpf_keys(*map, 0, amount))
+      throw std::runtime_error{"no map of type " + std::string{type}};
+    return std::move(*map);
+  }
+};
+
+TEST_F(KeyReaderBpfTest, TellsEachKeyOnceWithItsValue) {
+  for (const char *type : {"hash", "percpu_hash", "lru_hash", "array", "percpu_array"}) {
+    SCOPED_TRACE(type);
+    const bool is_array = std::string_view{type}.ends_with("array");
+    const std::uint32_t amount = 30'000;
+    const MadeBpfMap map = filled(type, is_array ? amount : 60'000, amount);
+    std::set<std::uint32_t> keys;
+    bool values_are_right = true;
+    auto answer = read_keys(facts_for_keys(map), {.with_values = true}, [&](auto key, auto value) {
+      keys.insert(number_in(key));
+      values_are_right = values_are_right && value.size() >= 8 && value[0] == std::byte{1};
+      return true;
+    });
+    ASSERT_TRUE(answer) << answer.error().message();
+    EXPECT_TRUE(answer->is_complete) << answer->stopped;
+    EXPECT_EQ(answer->keys, amount);
+    EXPECT_EQ(keys.size(), amount);
+    EXPECT_EQ(*keys.rbegin(), amount - 1);
+    EXPECT_TRUE(values_are_right);
+  }
+}
+
+TEST_F(KeyReaderBpfTest, TellsOnlySlotsThatAreUsed) {
+  const auto every = testing::EveryBpfMap::make(
+      testing::BpfMapLevel::some, {"prog_array", "array_of_maps", "devmap", "devmap_hash", "cpumap",
+                                   "sockhash", "lpm_trie", "stack_trace", "hash_of_maps"});
+  for (const MadeBpfMap &map : every.maps()) {
+    std::uint64_t keys = 0;
+    auto answer = read_keys(facts_for_keys(map), {.with_values = true}, [&](auto, auto) {
+      ++keys;
+      return true;
+    });
+    ASSERT_TRUE(answer) << map.type << ": " << answer.error().message();
+    EXPECT_EQ(keys, map.entries) << map.type;
+  }
+}
+
+TEST_F(KeyReaderBpfTest, SaysOfTypesWithoutKeysWhy) {
+  const auto every =
+      testing::EveryBpfMap::make(testing::BpfMapLevel::some,
+                                 {"queue", "ringbuf", "bloom_filter", "perf_event_array", "arena"});
+  EXPECT_FALSE(every.maps().empty());
+  for (const MadeBpfMap &map : every.maps()) {
+    auto answer = read_keys(facts_for_keys(map), {}, [](auto, auto) { return true; });
+    ASSERT_FALSE(answer) << map.type;
+    EXPECT_EQ(answer.error().code(), Errc::unsupported) << answer.error().message();
+  }
+}
+
+TEST_F(KeyReaderBpfTest, StopsAtTheLimitAndWhereTheTakerHasEnough) {
+  const MadeBpfMap map = filled("hash", 1000, 500);
+  std::uint64_t taken = 0;
+  auto limited = read_keys(facts_for_keys(map), {.keys_max = 10}, [&](auto, auto) {
+    ++taken;
+    return true;
+  });
+  ASSERT_TRUE(limited);
+  EXPECT_EQ(taken, 10u);
+  EXPECT_FALSE(limited->is_complete);
+  EXPECT_EQ(limited->stopped, "that was enough");
+  auto refused = read_keys(facts_for_keys(map), {}, [](auto, auto) { return false; });
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->keys, 1u);
+  EXPECT_FALSE(refused->is_complete);
+  auto exact = read_keys(facts_for_keys(map), {.keys_max = 500}, [](auto, auto) { return true; });
+  ASSERT_TRUE(exact);
+  EXPECT_TRUE(exact->is_complete) << exact->stopped;
+}
+
+TEST_F(KeyReaderBpfTest, AMapThatIsEmptiedMeanwhileIsReadToItsEnd) {
+  const MadeBpfMap map = filled("hash", 100'000, 80'000);
+  std::set<std::uint32_t> seen;
+  bool is_twice = false;
+  auto answer = read_keys(facts_for_keys(map), {}, [&](auto key, auto) {
+    const std::uint32_t number = number_in(key);
+    is_twice = is_twice || !seen.insert(number).second;
+    if (seen.size() % 1000 == 1) // others go, and some come
+      for (std::uint32_t i = 0; i < 2000; ++i) {
+        const std::uint32_t other = (number + i * 37) % 80'000;
+        (void)bpf_map_delete_elem(map.fd.get(), &other);
+      }
+    return true;
+  });
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_TRUE(answer->is_complete) << answer->stopped;
+  EXPECT_FALSE(is_twice);
+  EXPECT_LT(answer->keys, 80'000u);
+}
+
+TEST_F(KeyReaderBpfTest, WhereTheKernelBeginsAnewTheReaderStopsAndSaysSo) {
+  const auto every = testing::EveryBpfMap::make(testing::BpfMapLevel::full, {"devmap_hash"});
+  const MadeBpfMap *map = every.find("devmap_hash");
+  if (map == nullptr)
+    GTEST_SKIP() << "this kernel makes no devmap_hash";
+  // Room for pages of one key, so that the reader stands on each.
+  BpfMapFacts facts = facts_for_keys(*map);
+  facts.value_bytes = 200 * 1024;
+  std::set<std::uint32_t> seen;
+  bool has_deleted = false;
+  auto answer = read_keys(facts, {}, [&](auto key, auto) {
+    seen.insert(number_in(key));
+    if (seen.size() == 3 && !has_deleted)
+      has_deleted = bpf_map_delete_elem(map->fd.get(), key.data()) == 0;
+    return true;
+  });
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_TRUE(has_deleted);
+  EXPECT_FALSE(answer->is_complete);
+  EXPECT_EQ(answer->stopped, "a key was deleted where the reader stood");
+}
+
+TEST_F(KeyReaderBpfTest, OfAMapThatIsGoneSaysNotFound) {
+  BpfMapFacts facts;
+  {
+    const MadeBpfMap map = filled("hash", 10, 1);
+    facts = facts_for_keys(map);
+  }
+  for (int attempt = 0; attempt < 1000; ++attempt, ::usleep(10'000)) {
+    auto answer = read_keys(facts, {}, [](auto, auto) { return true; });
+    if (!answer) {
+      EXPECT_EQ(answer.error().code(), Errc::not_found) << answer.error().message();
+      return;
+    }
+  }
+  FAIL() << "the map never went away";
+}
+
+TEST_F(KeyReaderBpfTest, KeysAreWrittenAsTheirTypeHasThem) {
+  auto map = testing::make_hash_with_btf("ms_flows", 10);
+  ASSERT_TRUE(map) << map.error().message();
+  struct {
+    std::uint32_t address;
+    std::uint16_t port, zone;
+  } key = {0x0a000001, 80, 3};
+  const std::uint64_t value = 12345678901;
+  ASSERT_EQ(bpf_map_update_elem(map->fd.get(), &key, &value, BPF_ANY), 0);
+  const BpfMapFacts facts = facts_for_keys(*map);
+  const MapDataFormatter formatter = MapDataFormatter::of(facts);
+  std::vector<std::string> lines;
+  auto answer = read_keys(facts, {.with_values = true}, [&](auto bytes, auto stored) {
+    lines.push_back(formatter.key(bytes) + " = " + formatter.value(stored));
+    return true;
+  });
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(lines, std::vector<std::string>{
+                       "{.address = 167772161, .port = 80, .zone = 3} = 12345678901"});
+}
+
+TEST_F(KeyReaderBpfTest, WithoutATypeKeysAreHex) {
+  const MadeBpfMap map = filled("hash", 10, 1);
+  const MapDataFormatter formatter = MapDataFormatter::of(facts_for_keys(map));
+  const std::uint32_t key = 42;
+  EXPECT_EQ(formatter.key(std::as_bytes(std::span{&key, 1})), "0x0000002a (42)");
+}
+
+} // namespace
+} // namespace mapscope
