@@ -13,6 +13,7 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
+#include "base/clock.h"
 #include "base/handle.h"
 #include "kernel/bpf_maps/call_sites.h"
 #include "kernel/bpf_maps/call_sites_symbols.h"
@@ -355,7 +356,7 @@ Result<void> ProgramCalls::begin() {
     return is_old ? fail(Errc::unsupported, "{} (5.8 and newer have them)", error.message())
                   : std::unexpected(std::move(error));
   }
-  state_->begun_ns = monotonic_now_ns();
+  state_->begun_ns = now_ns();
   state_->at_begin = TRY(state_->glance_at_all());
   state_->statistics = std::move(statistics);
   return {};
@@ -365,7 +366,7 @@ Result<ProgramCallsAnswer> ProgramCalls::end() {
   if (!state_->statistics)
     return fail(Errc::usage, "no window was begun");
   const auto read_at_end = state_->glance_at_all();
-  const auto ended_ns = monotonic_now_ns();
+  const auto ended_ns = now_ns();
   state_->statistics.reset();
   const auto at_end = TRY(read_at_end);
   auto programs = state_->in_window(at_end);

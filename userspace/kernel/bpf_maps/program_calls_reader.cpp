@@ -2,11 +2,11 @@
 #include "kernel/bpf_maps/program_calls_reader.h"
 
 #include <cstring>
-#include <ctime>
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
+#include "base/clock.h"
 #include "base/handle.h"
 
 namespace mapscope {
@@ -33,13 +33,6 @@ Result<void> get_info(const Fd &program, std::uint32_t id, bpf_prog_info &info) 
 
 } // namespace
 
-std::uint64_t monotonic_now_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
-
 Result<std::vector<std::uint32_t>> all_program_ids() {
   std::vector<std::uint32_t> ids;
   __u32 id = 0;
@@ -63,7 +56,7 @@ Result<ProgramGlance> glance_at_program(std::uint32_t id) {
                            info.type == BPF_PROG_TYPE_EXT ? info.attach_btf_obj_id : 0,
                        .is_offloaded = info.ifindex != 0,
                        .runs = info.run_cnt,
-                       .read_at_ns = monotonic_now_ns()};
+                       .read_at_ns = now_ns()};
   glance.name.assign(info.name, ::strnlen(info.name, sizeof(info.name)));
   return glance;
 }

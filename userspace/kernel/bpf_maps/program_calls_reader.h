@@ -35,8 +35,6 @@ struct ProgramCode {
   std::vector<std::byte> instructions;
 };
 
-std::uint64_t monotonic_now_ns();
-
 // Errors: denied, system.
 Result<std::vector<std::uint32_t>> all_program_ids();
 
