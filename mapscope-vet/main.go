@@ -24,6 +24,10 @@ func main() {
 	if packages := os.Args[1:]; namesPackages(packages) {
 		os.Exit(runGoVet(packages))
 	}
+	if err := redirectOutput(os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "mapscope-vet: %v\n", err)
+		os.Exit(2)
+	}
 	unitchecker.Main(bpfmaplimit.Analyzer, mapsizehint.Analyzer, mapinloop.Analyzer)
 }
 
