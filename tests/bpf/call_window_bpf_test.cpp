@@ -17,87 +17,15 @@
 #include <unistd.h>
 
 #include "base/handle.h"
+#include "support/called_map.h"
 
 namespace mapscope {
 namespace {
 
-struct CalledMap {
-  Fd fd;
-  std::uint32_t id = 0;
-};
+using testing::CalledMap, testing::expect_outcome, testing::look_up, testing::make_hash,
+    testing::make_map, testing::remove, testing::run_child, testing::update;
 
-CalledMap make_map(bpf_map_type type, std::uint32_t key_bytes, std::uint32_t max_entries) {
-  CalledMap map;
-  map.fd = Fd{bpf_map_create(type, "called", key_bytes, 8, max_entries, nullptr)};
-  EXPECT_TRUE(map.fd) << std::strerror(errno);
-  bpf_map_info info{};
-  __u32 bytes = sizeof(info);
-  EXPECT_EQ(bpf_obj_get_info_by_fd(map.fd.get(), &info, &bytes), 0);
-  map.id = info.id;
-  return map;
-}
-
-CalledMap make_hash(std::uint32_t max_entries) {
-  return make_map(BPF_MAP_TYPE_HASH, 4, max_entries);
-}
-
-// What a child expects of a call; it ends with the line where that did not hold.
-void expect_outcome(int status, int error, int line) {
-  if (error == 0 ? status != 0 : (status == 0 || errno != error))
-    ::_exit(line % 255 + 1);
-}
-#define EXPECT_OK(call) expect_outcome((call), 0, __LINE__)
-#define EXPECT_ERROR(error, call) expect_outcome((call), (error), __LINE__)
-
-int update(const CalledMap &map, std::uint32_t key, std::uint64_t flags = BPF_ANY) {
-  const std::uint64_t value = key;
-  return bpf_map_update_elem(map.fd.get(), &key, &value, flags);
-}
-
-int look_up(const CalledMap &map, std::uint32_t key) {
-  std::uint64_t value = 0;
-  return bpf_map_lookup_elem(map.fd.get(), &key, &value);
-}
-
-int remove(const CalledMap &map, std::uint32_t key) {
-  return bpf_map_delete_elem(map.fd.get(), &key);
-}
-
-void run_child(const std::function<void()> &body) {
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    body();
-    ::_exit(0);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
-  EXPECT_EQ(status, 0) << "a call of the child in line " << WEXITSTATUS(status) - 1
-                       << " (mod 255) had another outcome";
-}
-
-class CallWindowBpfTest : public ::testing::Test {
-protected:
-  void SetUp() override {
-    if (::geteuid() != 0)
-      GTEST_SKIP() << "loading BPF programs needs root";
-    auto window = CallWindow::load();
-    ASSERT_TRUE(window) << window.error().message();
-    window_.emplace(std::move(*window));
-  }
-
-  // What a child does while the window is open.
-  CallWindowAnswer watch(const std::function<void()> &body,
-                         const std::vector<std::uint32_t> &sample_keys_of = {}) {
-    auto opened = window_->open(sample_keys_of);
-    EXPECT_TRUE(opened) << opened.error().message();
-    run_child(body);
-    auto answer = window_->close();
-    EXPECT_TRUE(answer) << answer.error().message();
-    return answer ? *answer : CallWindowAnswer{};
-  }
-
-  std::optional<CallWindow> window_;
-};
+class CallWindowBpfTest : public testing::CallWindowTest {};
 
 using Failures = std::map<int, std::uint64_t>;
 
@@ -268,74 +196,6 @@ TEST_F(CallWindowBpfTest, CallsOnWhatIsNoMapCountNowhere) {
   EXPECT_FALSE(answer.lost_by_name.contains("no map behind the descriptor"));
   EXPECT_TRUE(answer.calls.contains(map.id));
   EXPECT_FALSE(answer.calls.contains(0));
-}
-
-std::uint32_t key_number(const std::vector<std::byte> &key) {
-  std::uint32_t number = 0;
-  EXPECT_EQ(key.size(), sizeof(number));
-  std::memcpy(&number, key.data(), std::min(key.size(), sizeof(number)));
-  return number;
-}
-
-double share_of(const MapCalls &calls, const std::function<bool(std::uint32_t)> &is_meant) {
-  const auto count = std::ranges::count_if(
-      calls.looked_up, [&](const auto &key) { return is_meant(key_number(key)); });
-  return static_cast<double>(count) / static_cast<double>(calls.looked_up.size());
-}
-
-// Of 4,096 keys with a share of a half, two thirds of a hundredth are one standard deviation.
-TEST_F(CallWindowBpfTest, KeysAreASampleOfTheWholeWindow) {
-  constexpr std::uint32_t kLookups = 20'000, kHot = 7;
-  const CalledMap map = make_hash(10), other = make_hash(10);
-  const CallWindowAnswer answer = watch(
-      [&] {
-        EXPECT_OK(update(map, kHot));
-        for (std::uint32_t i = 0; i < kLookups; ++i) {
-          // Every other is of the hot key; the rest says when it was.
-          EXPECT_ERROR(i % 2 == 0 ? 0 : ENOENT, look_up(map, i % 2 == 0 ? kHot : 1000 + i));
-          EXPECT_ERROR(ENOENT, look_up(other, i));
-        }
-      },
-      {map.id});
-  ASSERT_TRUE(answer.calls.contains(map.id));
-  const MapCalls &calls = answer.calls.at(map.id);
-  EXPECT_EQ(calls.looked_up_of, kLookups);
-  EXPECT_EQ(calls.looked_up.size(), 4096u);
-  EXPECT_NEAR(share_of(calls, [](auto key) { return key == kHot; }), 0.5, 0.06);
-  EXPECT_NEAR(share_of(calls, [](auto key) { return key >= 1000 + kLookups / 2; }), 0.25, 0.06);
-  EXPECT_TRUE(answer.calls.at(other.id).looked_up.empty());
-}
-
-TEST_F(CallWindowBpfTest, MapsShareTheRoomForKeys) {
-  const CalledMap one = make_hash(10), two = make_hash(10);
-  const CallWindowAnswer answer = watch(
-      [&] {
-        for (std::uint32_t i = 0; i < 3000; ++i)
-          EXPECT_ERROR(ENOENT, look_up(one, i));
-        for (std::uint32_t i = 0; i < 10; ++i)
-          EXPECT_ERROR(ENOENT, look_up(two, 50 + i));
-      },
-      {two.id, one.id});
-  ASSERT_TRUE(answer.calls.contains(one.id) && answer.calls.contains(two.id));
-  EXPECT_EQ(answer.calls.at(one.id).looked_up.size(), 2048u);
-  EXPECT_EQ(answer.calls.at(two.id).looked_up_of, 10u);
-  EXPECT_DOUBLE_EQ(share_of(answer.calls.at(two.id), [](auto key) { return key >= 50; }), 1);
-  EXPECT_EQ(answer.calls.at(two.id).looked_up.size(), 10u);
-}
-
-TEST_F(CallWindowBpfTest, LongKeysAreCut) {
-  const CalledMap map = make_map(BPF_MAP_TYPE_HASH, 200, 10);
-  const CallWindowAnswer answer = watch(
-      [&] {
-        std::array<std::byte, 200> key{};
-        key.fill(std::byte{0x5a});
-        std::uint64_t value = 0;
-        EXPECT_ERROR(ENOENT, bpf_map_lookup_elem(map.fd.get(), key.data(), &value));
-      },
-      {map.id});
-  ASSERT_TRUE(answer.calls.contains(map.id));
-  ASSERT_EQ(answer.calls.at(map.id).looked_up.size(), 1u);
-  EXPECT_EQ(answer.calls.at(map.id).looked_up[0], std::vector(64, std::byte{0x5a}));
 }
 
 TEST_F(CallWindowBpfTest, MisuseIsSaid) {

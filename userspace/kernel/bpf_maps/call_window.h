@@ -52,7 +52,7 @@ public:
   CallWindow &operator=(CallWindow &&) noexcept;
   ~CallWindow();
 
-  // While it is open every system call of the host is taxed by some 0.05 microseconds: keep it
+  // While it is open every system call of the host is taxed by some 0.09 microseconds: keep it
   // short. `sample_keys_of`: ids of maps whose looked-up keys are wanted, 16 at most; they share
   // room for 4,096 keys. Errors: usage (it is open, or too many maps), denied, unsupported, system.
   Result<void> open(const std::vector<std::uint32_t> &sample_keys_of = {});

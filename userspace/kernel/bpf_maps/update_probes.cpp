@@ -117,7 +117,8 @@ UpdateProbes UpdateProbes::load(int table) {
     keep_libbpf_words();
     auto loaded = load_probes(table, only_first);
     if (!loaded) {
-      probes.state_->problem = loaded.error().message();
+      probes.state_->problem =
+          fmt::format("no probe on the kernel's update functions: {}", loaded.error().message());
       probes.state_->skeleton.reset();
       break;
     }
