@@ -325,14 +325,26 @@ TEST(CallSitesTest, RefusesCodeThatIsCutShortOrLeadsAstray) {
   }
 }
 
-TEST(CallSitesTest, AMillionInstructionsHaveALimit) {
-  BpfCode code;
-  for (int i = 0; i < 160'000; ++i)
-    code.jump_if(BPF_JEQ, BPF_REG_1, i, 5).call_on(i % 64, kLookup);
-  code.exit();
-  const auto sites = sites_of(code);
-  ASSERT_TRUE(sites) << sites.error().message();
-  EXPECT_EQ(text_of(sites->maps.at(0).lookups), "2500 sites, 0 to 2500");
+TEST(CallSitesTest, MuchCodeIsCountedAndTooMuchGivesUpBounds) {
+  for (const auto &[maps, bounds] :
+       {std::pair{1, "20000 sites, 0 to 20000"}, {400, "50 sites, 0 to any"}}) {
+    BpfCode code;
+    for (int i = 0; i < 20'000; ++i)
+      code.jump_if(BPF_JEQ, BPF_REG_1, i, 5).call_on(i % maps, kLookup);
+    code.exit();
+    EXPECT_EQ(lookups(code, maps - 1), bounds);
+  }
+}
+
+TEST(CallSitesTest, ATangledLoopKeepsTheLowerBoundBelow) {
+  BpfCode code; // many ways through the loop, each of which calls
+  for (int i = 0; i < 100; ++i)
+    code.jump_if(BPF_JEQ, BPF_REG_1, i, 5 + 6 * (i % 3)).call_on(kMap, kLookup);
+  code.set(BPF_REG_0, 0).set(BPF_REG_0, 0).jump_if(BPF_JNE, BPF_REG_0, 1, -603);
+  for (int i = 0; i < 12; ++i)
+    code.set(BPF_REG_0, 0);
+  code.call_on(kMap, kLookup).exit();
+  EXPECT_EQ(lookups(code), "101 sites, 1 to any");
 }
 
 TEST(CallSitesTest, FunctionsThatCallEachOtherManyTimesAreCountedOnce) {

@@ -24,11 +24,12 @@ namespace mapscope {
 namespace {
 
 constexpr std::uint8_t kCall = BPF_JMP | BPF_CALL;
-constexpr std::int32_t kKernelFunctionCall = 2;    // BPF_PSEUDO_KFUNC_CALL
-constexpr std::size_t kSummariesMax = 512;         // functions times what they are called with
-constexpr std::uint64_t kStepsMax = 32U << 20;     // instructions looked at
-constexpr std::uint64_t kPathStepsMax = 64U << 20; // blocks passed while counting
-constexpr unsigned kDepthMax = 32;                 // the kernel allows 8
+constexpr std::int32_t kKernelFunctionCall = 2; // BPF_PSEUDO_KFUNC_CALL
+constexpr std::size_t kSummariesMax = 512;      // functions times what they are called with
+constexpr std::uint64_t kStepsMax = 32U << 20;  // instructions looked at
+constexpr std::uint64_t kPathStepsMax =
+    8U << 20;                      // blocks counted through: a second; then bounds are given up
+constexpr unsigned kDepthMax = 32; // the kernel allows 8
 
 enum class CallKind : std::uint8_t { lookup, update, remove };
 
@@ -71,7 +72,7 @@ private:
   Result<const CodeGraph *> graph(std::uint32_t entry);
   Result<std::vector<std::optional<HeldValues>>> values_at_blocks(const CodeGraph &graph,
                                                                   const CalledFunction &function);
-  Result<CallCounts> count(const CodeGraph &graph, const Weights &weights);
+  CallCounts count(const CodeGraph &graph, const Weights &weights);
   Result<void> pass(std::uint32_t at, HeldValues &values);
   Result<void> take(std::uint32_t at, const HeldValues &values, Weights &weights, unsigned depth);
   Result<void> take_call(std::uint32_t at, const HeldValues &values, Weights &weights,
@@ -252,17 +253,15 @@ Result<void> ProgramReader::take(std::uint32_t at, const HeldValues &values, Wei
   return {};
 }
 
-Result<CallCounts> ProgramReader::count(const CodeGraph &graph, const Weights &weights) {
+CallCounts ProgramReader::count(const CodeGraph &graph, const Weights &weights) {
   CallCounts counts;
   if (weights.of.empty())
     return counts;
   PathCounter counter{graph};
   for (const auto &[on, of] : weights.of) {
     path_steps_ += graph.blocks.size();
-    if (path_steps_ > kPathStepsMax)
-      return fail(Errc::unsupported, "the code takes more than {} steps to count through",
-                  kPathStepsMax);
-    counts.emplace(on, counter.count(of));
+    counts.emplace(on, path_steps_ > kPathStepsMax ? PathCount{.fewest = 0, .most = kUnboundedCount}
+                                                   : counter.count(of));
   }
   return counts;
 }
@@ -293,7 +292,7 @@ Result<const CallCounts *> ProgramReader::summary(CalledFunction function, unsig
       TRY(pass(at, now));
     }
   }
-  found->second = TRY(count(graph, weights));
+  found->second = count(graph, weights);
   return &*found->second;
 }
 

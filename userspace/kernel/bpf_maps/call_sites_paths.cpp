@@ -2,7 +2,6 @@
 #include "kernel/bpf_maps/call_sites_paths.h"
 
 #include <algorithm>
-#include <queue>
 
 #include <linux/bpf.h>
 
@@ -207,31 +206,52 @@ void PathCounter::find_components() {
   }
 }
 
-// Dijkstra's algorithm, since no weight is negative.
+// From each block to an end; what follows a component is known before it.
 std::uint64_t PathCounter::fewest_to_an_end() {
-  using Step = std::pair<std::uint64_t, std::uint32_t>;
-  std::priority_queue<Step, std::vector<Step>, std::greater<>> steps;
+  constexpr int kRoundsMax = 64;
   std::vector<std::uint64_t> best(graph_.blocks.size(), kUnboundedCount);
-  best[graph_.entry_block] = fewest_[graph_.entry_block];
-  steps.emplace(best[graph_.entry_block], graph_.entry_block);
-  while (!steps.empty()) {
-    const auto [so_far, at] = steps.top();
-    steps.pop();
-    if (so_far != best[at])
-      continue;
+  const auto improve = [&](std::uint32_t at) {
     const CodeBlock &block = graph_.blocks[at];
-    if (block.may_end)
-      return so_far;
-    for (std::uint8_t i = 0; i < block.next_count; ++i) {
-      const auto next = block.next[i];
-      const auto there = add_counts(so_far, fewest_[next]);
-      if (there < best[next]) {
-        best[next] = there;
-        steps.emplace(there, next);
-      }
+    std::uint64_t after = block.may_end ? 0 : kUnboundedCount;
+    for (std::uint8_t i = 0; i < block.next_count; ++i)
+      after = std::min(after, best[block.next[i]]);
+    const auto here = add_counts(fewest_[at], after);
+    const bool is_better = here < best[at];
+    best[at] = std::min(best[at], here);
+    return is_better;
+  };
+  for (std::size_t first = 0, last = 0; first < by_component_.size(); first = last) {
+    const auto number = component_[by_component_[first]];
+    while (last < by_component_.size() && component_[by_component_[last]] == number)
+      ++last;
+    const auto members = std::span{by_component_}.subspan(first, last - first);
+    bool is_better = true;
+    for (int round = 0; is_better && round < kRoundsMax; ++round) {
+      is_better = false;
+      for (std::size_t i = members.size(); i-- > 0;) // mostly the last leads out
+        is_better |= improve(members[i]);
+      is_better &= is_cyclic_[number];
+    }
+    if (is_better) { // so tangled a loop is left out: it may be fewer, never more
+      std::uint64_t after = kUnboundedCount;
+      for (auto at : members)
+        after = std::min(after, graph_.blocks[at].may_end ? 0 : best_after(at, best));
+      for (auto at : members)
+        best[at] = after;
     }
   }
-  return 0; // it never ends, as far as this can see
+  // Where it never ends, as far as this can see, nothing is known.
+  return best[graph_.entry_block] == kUnboundedCount ? 0 : best[graph_.entry_block];
+}
+
+// The fewest after leaving the component of that block from it.
+std::uint64_t PathCounter::best_after(std::uint32_t at, std::span<const std::uint64_t> best) const {
+  const CodeBlock &block = graph_.blocks[at];
+  std::uint64_t after = kUnboundedCount;
+  for (std::uint8_t i = 0; i < block.next_count; ++i)
+    if (component_[block.next[i]] != component_[at])
+      after = std::min(after, best[block.next[i]]);
+  return after;
 }
 
 std::uint64_t PathCounter::most_from_entry() {

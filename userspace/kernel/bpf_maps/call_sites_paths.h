@@ -55,6 +55,7 @@ public:
 private:
   void find_components();
   std::uint64_t fewest_to_an_end();
+  std::uint64_t best_after(std::uint32_t at, std::span<const std::uint64_t> best) const;
   std::uint64_t most_from_entry();
 
   const CodeGraph &graph_;
