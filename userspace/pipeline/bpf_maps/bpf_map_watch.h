@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,10 @@ struct BpfLookOptions {
   std::chrono::milliseconds rate_window{0};
   bool program_rates = true, system_rates = true; // which of them
   bool array_values = false;
-  // Maps whose looked-up keys are wanted. Asked after the rates of the last look.
+  // Maps whose looked-up keys are wanted: those that bpf(2) asked for in the window, else those
+  // that the map holds. Asked after the rates of the last look.
   std::vector<std::uint32_t> sample_keys_of;
+  std::optional<std::uint32_t> only; // this map, and no other
 };
 
 class BpfMapWatch {
