@@ -166,6 +166,20 @@ TEST_F(KeyReaderBpfTest, WhereTheKernelBeginsAnewTheReaderStopsAndSaysSo) {
   EXPECT_EQ(answer->stopped, "a key was deleted where the reader stood");
 }
 
+TEST_F(KeyReaderBpfTest, ABucketWithMoreKeysThanAPageIsReadInALargerOne) {
+  const MadeBpfMap map = filled("hash", 64, 64);
+  BpfMapFacts facts = facts_for_keys(map);
+  facts.value_bytes = 60 * 1024; // so that a page is one key
+  std::set<std::uint32_t> keys;
+  auto answer = read_keys(facts, {}, [&](auto key, auto) {
+    keys.insert(number_in(key));
+    return true;
+  });
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_TRUE(answer->is_complete) << answer->stopped;
+  EXPECT_EQ(keys.size(), 64u);
+}
+
 TEST_F(KeyReaderBpfTest, OfAMapThatIsGoneSaysNotFound) {
   BpfMapFacts facts;
   {

@@ -15,7 +15,8 @@
 namespace mapscope {
 namespace {
 
-constexpr std::size_t kPageBytes = 256 * 1024;
+// A page takes a millisecond or two of a map that is cold: that is how near a budget is kept.
+constexpr std::size_t kPageBytes = 64 * 1024;
 // A bucket that does not fit is taken in a larger page: with an honest hash it never comes to this.
 constexpr std::size_t kPageBytesMax = 16 * 1024 * 1024;
 constexpr std::size_t kKeysAPage = 512; // key by key: some hundred microseconds

@@ -62,15 +62,21 @@ struct MapCountPrograms::State {
   void load() {
     if (load_part({true, true, true}))
       return;
+    std::string last;
     for (std::size_t i = 0; i < kProgramCount; ++i) {
       std::array<bool, kProgramCount> wanted{};
       wanted[i] = true;
-      if (auto loaded = load_part(wanted); !loaded)
-        problem += fmt::format("{}{}: {}", problem.empty() ? "The kernel does not give " : "; ",
-                               kLackedWords[i], loaded.error().message());
+      auto loaded = load_part(wanted);
+      if (loaded)
+        continue;
+      last = loaded.error().message();
+      problem += fmt::format("{}{}: {}", problem.empty() ? "The kernel does not give " : "; ",
+                             kLackedWords[i], last);
     }
+    if (parts.empty())
+      problem = "The kernel takes none of the programs that count entries: " + last;
     if (!problem.empty())
-      problem += ".";
+      problem += "; keys are gone through instead.";
   }
 };
 

@@ -49,13 +49,16 @@ KeyCount count_keys_until(const BpfMapFacts &map, std::uint64_t deadline_cpu_ns)
   auto walk = MapKeyWalk::open(map, is_array(map));
   if (!walk)
     return {.why = walk.error().message()};
+  std::uint64_t now = thread_cpu_ns();
   while (!walk->is_over()) {
     auto page = walk->next();
     if (!page)
       return {.why = page.error().message()};
     count.looked += page->count;
     count.keys += is_array(map) ? values_not_zero(*page) : page->count;
-    if (!walk->is_over() && thread_cpu_ns() >= deadline_cpu_ns) {
+    const std::uint64_t before = std::exchange(now, thread_cpu_ns());
+    // The next page will take as long as this one did.
+    if (!walk->is_over() && now + (now - before) >= deadline_cpu_ns) {
       count.why = kBudgetSpent;
       count.share = walk->share();
       return count;

@@ -14,6 +14,7 @@
 #include "kernel/bpf_maps/key_reader.h"
 #include "kernel/bpf_maps/map_data_text.h"
 #include "kernel/bpf_maps/map_facts.h"
+#include "kernel/libbpf_words.h"
 
 namespace mapscope {
 namespace {
@@ -43,6 +44,7 @@ struct MapDataFormatter::State {
     const auto fd = open_bpf_map(map.id);
     if (!fd)
       return;
+    keep_libbpf_words();
     bpf_map_info info{};
     std::uint32_t length = sizeof(info);
     if (bpf_obj_get_info_by_fd(fd->get(), &info, &length) < 0 || info.btf_id == 0)
