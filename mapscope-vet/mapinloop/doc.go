@@ -25,8 +25,9 @@ assigning, deleting, len and range. It can't be kept by anything, so the next ro
 have it. Only where the file's Go version has clear (1.21).
 
 Not reported: a map that is passed to a function, stored, returned or used by a function
-literal; loops that wait or end in their first round; maps that stay small, since those
-need no memory but the stack's.
+literal; loops that wait or end in their first round; maps behind an if or a continue,
+which few rounds may reach; maps that stay small, since those need no memory but the
+stack's.
 
 This is a note, not a mistake. A cleared map stays as large as it ever was, and clearing
 takes time by that size: where one round fills it a thousand times more than the others,

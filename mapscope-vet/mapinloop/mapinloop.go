@@ -103,10 +103,13 @@ func waitsOrEnds(info *types.Info, body *ast.BlockStmt) bool {
 	})
 }
 
-// examine looks at the maps that the body itself declares, not at those of blocks in it: these may be made
-// in few rounds.
+// examine looks at the maps that the body itself declares, not at those of blocks in it or behind a
+// continue: these may be made in few rounds.
 func examine(pass *analysis.Pass, body *ast.BlockStmt, loop token.Pos) {
 	for _, statement := range body.List {
+		if gosource.Contains(statement, isContinue) {
+			return
+		}
 		for _, creation := range gosource.Creations(pass.TypesInfo, statement) {
 			name, ok := creation.Target.(*ast.Ident)
 			if !ok || !creation.Declares || pass.TypesInfo.Defs[name] == nil {
@@ -125,6 +128,11 @@ func examine(pass *analysis.Pass, body *ast.BlockStmt, loop token.Pos) {
 			})
 		}
 	}
+}
+
+func isContinue(node ast.Node) bool {
+	branch, ok := node.(*ast.BranchStmt)
+	return ok && branch.Tok == token.CONTINUE
 }
 
 // isMadeLarge says whether a map needs memory of the heap from its first moment on.

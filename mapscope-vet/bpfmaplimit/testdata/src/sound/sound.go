@@ -1,11 +1,7 @@
 // Package sound has what looks like a mistake and is none.
 package sound
 
-import (
-	"os"
-
-	"github.com/cilium/ebpf"
-)
+import "github.com/cilium/ebpf"
 
 // Exported can be given a limit by whoever uses it.
 var Exported = &ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 4}
@@ -20,8 +16,10 @@ func limited(entries uint32, kind ebpf.MapType) {
 	ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: entries})
 	ebpf.NewMap(&ebpf.MapSpec{Type: kind, KeySize: 4, ValueSize: 4})
 	ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: 1 << 24})
-	ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: uint32(os.Getpagesize())})
+	ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: pageBytes()})
 }
+
+func pageBytes() uint32 { return 4096 }
 
 func noLimitNeeded() {
 	ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.PerfEventArray})

@@ -87,6 +87,21 @@ func inFewRounds(documents []document) int {
 	return total
 }
 
+func behindContinue(documents []document) int {
+	total := 0
+	for _, d := range documents {
+		if len(d.words) < 1000 {
+			continue
+		}
+		m := make(map[string]bool)
+		for _, word := range d.words {
+			m[word] = true
+		}
+		total += len(m)
+	}
+	return total
+}
+
 func cleared(documents []document) int {
 	total := 0
 	m := make(map[string]bool)
