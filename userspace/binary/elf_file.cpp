@@ -75,9 +75,9 @@ Result<ElfFile> ElfFile::parse(std::span<const std::byte> file) {
             "program headers");
   if (elf.segments_.empty())
     return fail(Errc::malformed, "no loadable segment: nothing in it could run");
-  TRY_WHILE(
-      elf.parse_sections(header.e_shoff, header.e_shentsize, header.e_shnum, header.e_shstrndx),
-      "section headers");
+  elf.sections_ = TRY_WHILE(read_elf_sections(file, header.e_shoff, header.e_shentsize,
+                                              header.e_shnum, header.e_shstrndx),
+                            "section headers");
   return elf;
 }
 
@@ -107,13 +107,15 @@ Result<> ElfFile::parse_segments(std::uint64_t offset, std::size_t entry_size, s
   return find_relocations();
 }
 
-Result<> ElfFile::parse_sections(std::uint64_t offset, std::size_t entry_size, std::size_t count,
-                                 std::size_t names_index) {
+Result<std::vector<ElfSection>> read_elf_sections(std::span<const std::byte> bytes,
+                                                  std::uint64_t offset, std::size_t entry_size,
+                                                  std::size_t count, std::size_t names_index) {
+  std::vector<ElfSection> sections;
   if (count == 0) // removed by `sstrip` and the like: the program runs without them
-    return {};
+    return sections;
   if (count > kSectionsMax || entry_size != sizeof(Elf64_Shdr))
     return fail(Errc::malformed, "{} entries of {} bytes", count, entry_size);
-  ByteReader file{file_};
+  ByteReader file{bytes};
   ByteReader table = TRY(file.window(offset, count * sizeof(Elf64_Shdr)));
   auto names_header = TRY(table.read_at<Elf64_Shdr>(names_index * sizeof(Elf64_Shdr)));
   ByteReader names = TRY_WHILE(file.window(names_header.sh_offset, names_header.sh_size), "names");
@@ -130,9 +132,9 @@ Result<> ElfFile::parse_sections(std::uint64_t offset, std::size_t entry_size, s
       section.bytes =
           TRY_WHILE(file.window(header.sh_offset, header.sh_size), "section {}", section.name)
               .bytes();
-    sections_.push_back(section);
+    sections.push_back(section);
   }
-  return {};
+  return sections;
 }
 
 // DT_RELA, as the dynamic loader finds it: section headers may be gone. Compact relocations

@@ -45,6 +45,11 @@ struct ElfSymbol {
   std::uint64_t size_bytes = 0;
 };
 
+// The section headers at `offset` of a file, as any ELF64 file has them. Errors: malformed.
+Result<std::vector<ElfSection>> read_elf_sections(std::span<const std::byte> file,
+                                                  std::uint64_t offset, std::size_t entry_size,
+                                                  std::size_t count, std::size_t names_index);
+
 class ElfFile {
 public:
   // `file` must outlive the result. Errors: malformed (not ELF, or cut short), unsupported
@@ -96,8 +101,6 @@ private:
   explicit ElfFile(std::span<const std::byte> file) : file_(file) {}
 
   Result<> parse_segments(std::uint64_t offset, std::size_t entry_size, std::size_t count);
-  Result<> parse_sections(std::uint64_t offset, std::size_t entry_size, std::size_t count,
-                          std::size_t names_index);
   Result<> find_relocations();
   Relocation relocation(std::size_t index) const;        // in the order of the file
   Relocation sorted_relocation(std::size_t index) const; // in the order of addresses

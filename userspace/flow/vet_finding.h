@@ -17,6 +17,7 @@ struct VetFinding {
   VetLevel level = VetLevel::warning;
   std::string file;
   std::uint32_t line = 0, column = 0; // 0: not known
+  std::string subject;                // the map's name; empty: file and line say what it is about
   std::string message;                // a sentence: what is wrong, with numbers
   std::string fix;                    // a sentence; empty: none
 };
