@@ -155,6 +155,8 @@ class Patient:
 
 @contextlib.contextmanager
 def patient(illness, *options, **popen):
-    command = [harness.workload("sick"), "-illness", illness, *options]
+    # The daemon looks with a lower priority than others have: ill programs that never rest would keep
+    # it from looking where there are few cores.
+    command = ["nice", "-n", "19", harness.workload("sick"), "-illness", illness, *options]
     with harness.started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **popen) as process:
         yield Patient(process)

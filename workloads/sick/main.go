@@ -101,8 +101,8 @@ func growing() string {
 	cache = make(map[int]int)
 	forever(func(round int) {
 		mu.Lock()
-		for i := 0; i < 4000; i++ {
-			cache[round*4000+i] = i
+		for i := 0; i < 1000; i++ {
+			cache[round*1000+i] = i
 		}
 		mu.Unlock()
 		time.Sleep(100 * time.Millisecond)
@@ -112,9 +112,9 @@ func growing() string {
 
 func hoard() {
 	forever(func(round int) {
-		for i := 0; i < 50; i++ {
+		for i := 0; i < 10; i++ {
 			m := make(map[int]int)
-			for j := 0; j < 100; j++ {
+			for j := 0; j < 500; j++ {
 				m[j] = j
 			}
 			many = append(many, m)
