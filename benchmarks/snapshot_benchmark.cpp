@@ -54,7 +54,9 @@ void census(AddressSpace &space) {
 Fd write_snapshot(LiveProcess &live) {
   Fd file{::memfd_create("snapshot", MFD_CLOEXEC)};
   auto writer =
-      SnapshotWriter::create(Fd{::dup(file.get())}, live, {.facts = program().facts}).value();
+      SnapshotWriter::create(Fd{::dup(file.get())}, live,
+                             {.facts = std::make_shared<const BinaryFacts>(program().facts)})
+          .value();
   census(*writer);
   if (!writer->finish())
     std::abort();

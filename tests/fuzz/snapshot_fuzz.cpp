@@ -35,7 +35,7 @@ void look_at(std::span<const std::byte> bytes) {
   const std::array addresses{ElfAddress{0}, ElfAddress{10}, ElfAddress{0x401000}};
   require((*snapshot)->answers()->symbolize(addresses)->size() == addresses.size());
   if (const auto roots = (*snapshot)->answers()->roots())
-    require(roots_from_bytes(roots_to_bytes(**roots), RootPlaces::of((*snapshot)->process().facts))
+    require(roots_from_bytes(roots_to_bytes(**roots), RootPlaces::of(*(*snapshot)->process().facts))
                 .has_value());
   const auto mappings = (*snapshot)->mappings();
   require(!mappings || std::ranges::is_sorted(*mappings, {}, &Mapping::start));

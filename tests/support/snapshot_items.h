@@ -1,6 +1,7 @@
 // Snapshots put together from items, which may be anything; for tests and for fuzzing.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,19 +15,20 @@
 namespace mapscope {
 
 inline SnapshotProcess some_process() {
-  SnapshotProcess process{.pid = 4711,
-                          .exe = "/srv/program",
-                          .load_bias = {0x1000},
-                          .wall_time_ns = 1'700'000'000'000'000'000};
-  process.facts.path = "/srv/program";
-  process.facts.file_size_bytes = 1 << 20;
-  process.facts.entry = {0x401000};
-  process.facts.entry_offset = {0x1000};
-  process.facts.go_version = "go1.26.8";
-  process.facts.version = {1, 26, 8};
-  process.facts.layout.offsets = {{"runtime.g.goid", 152}};
-  process.facts.variables.heap = {0x5000};
-  return process;
+  BinaryFacts facts;
+  facts.path = "/srv/program";
+  facts.file_size_bytes = 1 << 20;
+  facts.entry = {0x401000};
+  facts.entry_offset = {0x1000};
+  facts.go_version = "go1.26.8";
+  facts.version = {1, 26, 8};
+  facts.layout.offsets = {{"runtime.g.goid", 152}};
+  facts.variables.heap = {0x5000};
+  return {.pid = 4711,
+          .exe = "/srv/program",
+          .load_bias = {0x1000},
+          .wall_time_ns = 1'700'000'000'000'000'000,
+          .facts = std::make_shared<const BinaryFacts>(std::move(facts))};
 }
 
 inline void append_item(Bytes &items, SnapshotItem kind, std::span<const std::byte> body) {
@@ -40,7 +42,7 @@ inline Bytes process_item_body() {
   const SnapshotProcess process = some_process();
   Bytes body;
   FieldWriter{body}(process.pid, process.exe, process.load_bias.value, process.wall_time_ns);
-  const auto facts = nlohmann::json::to_msgpack(facts_to_json(process.facts));
+  const auto facts = nlohmann::json::to_msgpack(facts_to_json(*process.facts));
   const auto bytes = std::as_bytes(std::span{facts});
   body.insert(body.end(), bytes.begin(), bytes.end());
   return body;

@@ -89,7 +89,7 @@ Result<> Snapshot::take_item(SnapshotItem kind, ByteReader body, ByteReader &mem
   case SnapshotItem::residency:
     return take_residency(body);
   case SnapshotItem::roots:
-    return answers_->take_roots(body.bytes(), RootPlaces::of(process_.facts));
+    return answers_->take_roots(body.bytes(), RootPlaces::of(*process_.facts));
   case SnapshotItem::frames:
     return answers_->take_frames(body);
   case SnapshotItem::end: {
@@ -110,7 +110,8 @@ Result<> Snapshot::take_process(ByteReader body) {
   FieldReader fields{body};
   fields(process_.pid, process_.exe, process_.load_bias.value, process_.wall_time_ns);
   TRY(fields.status());
-  process_.facts = TRY(facts_from_json(TRY(decode_message(fields.rest()))));
+  process_.facts =
+      std::make_shared<const BinaryFacts>(TRY(facts_from_json(TRY(decode_message(fields.rest())))));
   has_process_ = true;
   return {};
 }

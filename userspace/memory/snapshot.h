@@ -27,8 +27,8 @@ struct SnapshotProcess {
   std::uint32_t pid = 0;
   std::string exe;
   LoadBias load_bias;
-  std::uint64_t wall_time_ns = 0; // when the snapshot was taken, since 1970
-  BinaryFacts facts;
+  std::uint64_t wall_time_ns = 0;           // when the snapshot was taken, since 1970
+  std::shared_ptr<const BinaryFacts> facts; // never null but in a default one
 };
 
 // Passes reads on to another address space and writes what they brought. Its memory does not grow

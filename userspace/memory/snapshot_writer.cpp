@@ -27,7 +27,7 @@ Result<std::unique_ptr<SnapshotWriter>> SnapshotWriter::create(Fd file, AddressS
   std::unique_ptr<SnapshotWriter> writer{new SnapshotWriter{std::move(chunks), space}};
   Bytes body;
   FieldWriter{body}(process.pid, process.exe, process.load_bias.value, process.wall_time_ns);
-  const auto facts = nlohmann::json::to_msgpack(facts_to_json(process.facts));
+  const auto facts = nlohmann::json::to_msgpack(facts_to_json(*process.facts));
   const auto facts_bytes = std::as_bytes(std::span{facts});
   body.insert(body.end(), facts_bytes.begin(), facts_bytes.end());
   writer->add_item(SnapshotItem::process, body);

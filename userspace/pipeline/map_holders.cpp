@@ -30,7 +30,7 @@ Result<OwnerContext> MapHolders::context(const HeapAnchors &anchors) {
     return fail(Errc::unsupported, "{} does not tell where its object graph begins",
                 source_.description);
   return OwnerContext{.anchors = &anchors,
-                      .facts = &source_.process.facts,
+                      .facts = source_.process.facts.get(),
                       .load_bias = source_.process.load_bias,
                       .roots = TRY(source_.roots->roots()),
                       .symbolizer = source_.symbolizer.get()};
@@ -60,7 +60,7 @@ Result<> MapHolders::look(const HeapAnchors &anchors, TypeCheck &type_check, Cen
 
 // Samples of maps alike are told apart by the types and the owners that this look found.
 Result<> MapHolders::look_at_sites(const HeapAnchors &anchors, const Census &census) {
-  const BinaryFacts &facts = source_.process.facts;
+  const BinaryFacts &facts = *source_.process.facts;
   const LoadBias bias = source_.process.load_bias;
   AddressSpace &memory = *source_.memory;
   sites_ = {};

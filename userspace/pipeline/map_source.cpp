@@ -24,15 +24,15 @@ Result<Fd> open_file(const std::string &path) {
 // The auxiliary vector says it best, but is a file of the user's own: CAP_SYS_PTRACE alone does not
 // open that of another user.
 Result<LoadBias> load_bias_in(LiveProcess &process, pid_t pid, const SnapshotProcess &known) {
-  auto bias = process_load_bias(pid, known.facts.entry);
+  auto bias = process_load_bias(pid, known.facts->entry);
   if (bias || bias.error().code() != Errc::denied)
     return bias;
-  return load_bias_of(TRY(process.mappings()), known.exe, known.facts);
+  return load_bias_of(TRY(process.mappings()), known.exe, *known.facts);
 }
 
 // What the executable says is asked for later, when it is needed.
 void ask(MapSource &source, std::shared_ptr<ConfinedBinary> binary) {
-  source.process.facts = binary->facts();
+  source.process.facts = binary->shared_facts();
   source.symbolizer = binary;
   source.roots = std::move(binary);
 }
@@ -79,7 +79,7 @@ Result<MapSource> open_core_file(const std::string &path, const std::string &exe
   if (core->entry().value == 0)
     return fail(Errc::unsupported, "{} does not say where its program was loaded (no AT_ENTRY)",
                 path);
-  source.process.load_bias = {core->entry().value - source.process.facts.entry.value};
+  source.process.load_bias = {core->entry().value - source.process.facts->entry.value};
   TRY(core->set_executable(std::move(file)));
   source.process.pid = static_cast<std::uint32_t>(core->pid());
   source.process.exe = executable;

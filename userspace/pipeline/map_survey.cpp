@@ -24,8 +24,8 @@ TypeCertainty certainty_of(std::span<const MapTypeLayout *const> types) {
 
 MapSurvey::MapSurvey(MapSource &source, const SurveyOptions &options)
     : source_(source), options_(options),
-      anchors_(HeapAnchors::of(source.process.facts, source.process.load_bias)),
-      judge_(source.process.facts), holders_(source) {
+      anchors_(HeapAnchors::of(*source.process.facts, source.process.load_bias)),
+      judge_(*source.process.facts), holders_(source) {
   if (options.remembers)
     memory_ = std::make_unique<CensusMemory>();
 }
@@ -34,7 +34,7 @@ Result<> MapSurvey::look() {
   if (source_.is_live)
     source_.process.wall_time_ns = now_ns(CLOCK_REALTIME);
   census_ = {}; // a million maps are not kept twice
-  census_ = TRY(take_census(*source_.memory, anchors_, source_.process.facts,
+  census_ = TRY(take_census(*source_.memory, anchors_, *source_.process.facts,
                             {.residency = options_.residency, .memory = memory_.get()}));
   TRY(look_at_stacks());
   TRY(look_at_holders());
@@ -63,7 +63,7 @@ bool MapSurvey::is_walk_cheap() const {
     if (size_class.has_pointers)
       walked_bytes += size_class.span_bytes;
   return walked_bytes <= kWalkedBytesMax &&
-         source_.process.facts.file_size_bytes <= kExecutableBytesMax;
+         source_.process.facts->file_size_bytes <= kExecutableBytesMax;
 }
 
 Result<> MapSurvey::look_at_holders() {
@@ -82,7 +82,7 @@ Result<> MapSurvey::look_at_holders() {
 
 Result<> MapSurvey::look_at_stacks() {
   stacks_searched_ = false;
-  const BinaryFacts &facts = source_.process.facts;
+  const BinaryFacts &facts = *source_.process.facts;
   if (facts.all_goroutines.value == 0)
     return {};
   auto found = find_stack_maps(*source_.memory, anchors_, facts,
@@ -244,8 +244,8 @@ MapsReport MapSurvey::start_report() const {
   const SnapshotProcess &process = source_.process;
   MapsReport report{.pid = process.pid,
                     .exe = process.exe,
-                    .go_version = process.facts.go_version,
-                    .implementation = process.facts.map_implementation,
+                    .go_version = process.facts->go_version,
+                    .implementation = process.facts->map_implementation,
                     .source = source_.description,
                     .wall_time_ns = process.wall_time_ns,
                     .heap = census_.heap,
@@ -309,11 +309,11 @@ MapFigures MapSurvey::figures() const {
 
 MapsLook MapSurvey::all() const {
   const SnapshotProcess &process = source_.process;
-  MapsLook look{
-      .source = source_.description,
-      .process = fmt::format("{} (pid {}), {}", process.exe, process.pid, process.facts.go_version),
-      .wall_time_ns = process.wall_time_ns,
-      .unsettled = census_.counts.unsettled_count};
+  MapsLook look{.source = source_.description,
+                .process = fmt::format("{} (pid {}), {}", process.exe, process.pid,
+                                       process.facts->go_version),
+                .wall_time_ns = process.wall_time_ns,
+                .unsettled = census_.counts.unsettled_count};
   for (const Types &types : type_sets_)
     look.types.push_back(name_of(types));
   for (std::size_t i = 0; i < census_.maps.size(); ++i)
@@ -334,7 +334,7 @@ Result<MapExplanation> MapSurvey::explain(ProcessAddress address, bool with_payl
       continue;
     auto types = types_of(map);
     const MapTypeLayout *type = certainty_of(types) == TypeCertainty::exact ? types[0] : nullptr;
-    MapAnatomy anatomy = TRY(take_apart(*source_.memory, anchors_, source_.process.facts, address,
+    MapAnatomy anatomy = TRY(take_apart(*source_.memory, anchors_, *source_.process.facts, address,
                                         type, {.payload = with_payload}));
     anatomy.map.types = map.types; // the rest is newer than what the census saw
     anatomy.map.evidence = map.evidence;

@@ -203,7 +203,9 @@ public:
   Saved(CensusProgram &program, const CensusOptions &options) {
     const auto live = open_live(program.pid());
     auto writer =
-        SnapshotWriter::create(Fd{::dup(file_.get())}, *live, {.facts = program.facts}).value();
+        SnapshotWriter::create(Fd{::dup(file_.get())}, *live,
+                               {.facts = std::make_shared<const BinaryFacts>(program.facts)})
+            .value();
     census = take_census(*writer, program.anchors, program.facts, options);
     finished = writer->finish();
   }
@@ -227,7 +229,7 @@ TEST_P(CensusSourcesTest, ASnapshotSaysWhatTheProcessSaid) {
   ::kill(program.pid(), SIGCONT);
   ASSERT_TRUE(saved.finished) << saved.finished.error().message();
   const auto snapshot = saved.open();
-  const BinaryFacts &facts = snapshot->process().facts;
+  const BinaryFacts &facts = *snapshot->process().facts;
   expect_same(saved.census, take_census(*snapshot, program.anchors, facts, options));
 }
 

@@ -120,9 +120,9 @@ TEST_F(SnapshotTest, KeepsWhatIsKnownOfTheProcess) {
   EXPECT_EQ(process.exe, "/srv/program");
   EXPECT_EQ(process.load_bias.value, 0x1000u);
   EXPECT_EQ(process.wall_time_ns, some_process().wall_time_ns);
-  EXPECT_EQ(process.facts.go_version, "go1.26.8");
-  EXPECT_EQ(process.facts.layout.offsets, some_process().facts.layout.offsets);
-  EXPECT_EQ(process.facts.variables, some_process().facts.variables);
+  EXPECT_EQ(process.facts->go_version, "go1.26.8");
+  EXPECT_EQ(process.facts->layout.offsets, some_process().facts->layout.offsets);
+  EXPECT_EQ(process.facts->variables, some_process().facts->variables);
 }
 
 TEST_F(SnapshotTest, HasWhatWasReadAndNothingElse) {

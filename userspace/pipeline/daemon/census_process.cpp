@@ -185,7 +185,7 @@ Result<CensusSample> CensusProcess::sample_of(const MapsOverview &overview, MapS
   sample.heap.size_classes = {};
   const SnapshotProcess &process = source.process;
   if (const auto totals =
-          TRY(read_allocation_totals(*source.memory, process.facts, process.load_bias))) {
+          TRY(read_allocation_totals(*source.memory, *process.facts, process.load_bias))) {
     sample.allocated_bytes = totals->bytes;
     sample.allocated_by_maps_bytes = totals->map_bytes;
   }
