@@ -100,7 +100,7 @@ func report(pass *analysis.Pass, creation gosource.Creation, loop loop, size str
 		Message: fmt.Sprintf("%s gets %s%s entries in the loop at line %d, and grows on the way: make it with %s",
 			types.ExprString(creation.Target), upTo, size, pass.Fset.Position(loop.statement.Pos()).Line, better),
 		SuggestedFixes: []analysis.SuggestedFix{{
-			Message: "Give the size to make",
+			Message: "Write " + better + ".",
 			TextEdits: []analysis.TextEdit{{
 				Pos: creation.Value.Pos(), End: creation.Value.End(), NewText: []byte(better),
 			}},
