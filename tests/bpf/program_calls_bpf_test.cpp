@@ -199,6 +199,19 @@ TEST_F(ProgramCallsBpfTest, ALoopHasALowerBoundOnly) {
   EXPECT_EQ(at_rest.lookups.upper, 0.0) << at_rest.lookups.note;
 }
 
+TEST_F(ProgramCallsBpfTest, FunctionsOfAProgramAreFollowed) {
+  const auto map = make_test_hash();
+  BpfCode code; // two calls of the function that follows
+  code.call_function(3, true).call_function(2, true).set(BPF_REG_0, 0).exit();
+  const BpfCode key = with_key();
+  for (const bpf_insn &store : key.instructions())
+    code.raw(store.code, store.dst_reg, store.src_reg, store.off, store.imm);
+  const Fd program =
+      load(add_call(code, map.fd, BPF_FUNC_map_lookup_elem).set(BPF_REG_0, 0).exit());
+  const auto rates = rates_of(map, [&] { run(program); });
+  expect_bounds(rates.lookups, 2.0 * kRuns, true);
+}
+
 TEST_F(ProgramCallsBpfTest, SeveralProgramsAddUp) {
   const auto map = make_test_hash();
   BpfCode once = with_key(), twice = with_key();

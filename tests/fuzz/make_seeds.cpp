@@ -8,7 +8,9 @@
 
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
+#include "kernel/bpf_maps/call_sites.h"
 #include "recording/recording_writer.h"
+#include "support/bpf_code.h"
 #include "support/snapshot_items.h"
 #include "support/synthetic_core.h"
 #include "support/synthetic_dwarf.h"
@@ -21,6 +23,7 @@
 #include "wire/source_json.h"
 
 using namespace mapscope;
+using mapscope::testing::BpfCode;
 
 namespace {
 
@@ -132,6 +135,25 @@ void write_snapshots(const std::filesystem::path &corpus) {
   write(corpus / "items", seed);
 }
 
+// Functions, a callback, a loop, a map that a map holds and a lookup in an array that is inlined.
+void write_programs(const std::filesystem::path &corpus) {
+  const auto helper = [](BpfHelper which) { return static_cast<std::int32_t>(which); };
+  const auto lookup = helper(BpfHelper::lookup);
+  BpfCode calls;
+  calls.map(BPF_REG_1, 1).store(BPF_DW, BPF_REG_10, -16, BPF_REG_1).call_function(6);
+  calls.function(BPF_REG_2, 5).load(BPF_DW, BPF_REG_1, BPF_REG_10, -16);
+  calls.call(helper(BpfHelper::for_each)).call(BPF_FUNC_tail_call).exit();
+  calls.call(helper(BpfHelper::update)).call(lookup).jump_if(BPF_JNE, BPF_REG_0, 0, -3).exit();
+  write(corpus / "functions", calls.bytes());
+  BpfCode inner;
+  inner.call_on(1, lookup).jump_if(BPF_JEQ, BPF_REG_0, 0, 8);
+  inner.load(BPF_DW, BPF_REG_1, BPF_REG_0, 0).add(BPF_REG_1, 312);
+  inner.load(BPF_W, BPF_REG_0, BPF_REG_2, 0).jump_if(BPF_JGE, BPF_REG_0, 4, 3);
+  inner.raw(BPF_ALU64 | BPF_LSH | BPF_K, BPF_REG_0, 0, 0, 3);
+  inner.raw(BPF_ALU64 | BPF_ADD | BPF_X, BPF_REG_0, BPF_REG_1, 0, 0).jump(1).set(BPF_REG_0, 0);
+  write(corpus / "inner_map", inner.exit().bytes());
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -171,5 +193,6 @@ int main(int argc, char **argv) {
   write_dwarf(corpus / "roots_fuzz/dwarf");
   write_core_file(corpus / "core_file_fuzz/core");
   write_snapshots(corpus / "snapshot_fuzz");
+  write_programs(corpus / "call_sites_fuzz");
   return write_recording(corpus / "recording_fuzz") ? 0 : 1;
 }

@@ -28,8 +28,12 @@ constexpr std::int32_t kKernelFunctionCall = 2; // BPF_PSEUDO_KFUNC_CALL
 constexpr std::size_t kSummariesMax = 512;      // functions times what they are called with
 constexpr std::uint64_t kStepsMax = 32U << 20;  // instructions looked at
 constexpr std::uint64_t kPathStepsMax =
-    8U << 20;                      // blocks counted through: a second; then bounds are given up
-constexpr unsigned kDepthMax = 32; // the kernel allows 8
+    8U << 20; // blocks counted through: a second; then bounds are given up
+// The kernel lets a million instructions in, none of which is in two functions: who needs more than
+// these is no program that it has verified.
+constexpr std::uint64_t kBlocksMax = 512U << 10; // of all functions
+constexpr std::uint64_t kWeightsMax = 1U << 20;  // calls on maps in blocks, and in what they call
+constexpr unsigned kDepthMax = 32;               // the kernel allows 8
 
 enum class CallKind : std::uint8_t { lookup, update, remove };
 
@@ -62,9 +66,11 @@ private:
   struct Weights {
     std::map<CalledOn, std::vector<PathWeight>> of;
     std::uint32_t block = 0; // whose instructions are looked at
+    std::uint64_t count = 0;
 
     void add(CalledOn on, std::uint64_t fewest, std::uint64_t most) {
       of[on].push_back({.block = block, .fewest = fewest, .most = most});
+      ++count;
     }
   };
 
@@ -89,10 +95,11 @@ private:
   const std::function<BpfHelper(std::int32_t)> &helper_of_;
   std::set<std::uint32_t> bound_;             // functions that a run calls, or has called
   std::map<std::uint32_t, CodeGraph> graphs_; // by entry
-  std::map<CalledFunction, std::optional<CallCounts>> summaries_; // empty: being made
+  std::map<CalledFunction, CallCounts> summaries_;
+  std::set<std::uint32_t> open_; // functions whose summary is being made, by entry
   std::set<std::pair<std::uint32_t, CalledOn>> sites_;
   std::set<CalledOn> beyond_runs_;
-  std::uint64_t steps_ = 0, path_steps_ = 0;
+  std::uint64_t steps_ = 0, path_steps_ = 0, blocks_ = 0, weights_ = 0;
   bool has_tail_calls_ = false, may_throw_ = false;
 };
 
@@ -101,6 +108,9 @@ Result<const CodeGraph *> ProgramReader::graph(std::uint32_t entry) {
   if (found == graphs_.end()) {
     steps_ += code_.size() / 64; // what the tables of one cost
     found = graphs_.emplace(entry, TRY(CodeGraph::of(code_, entry))).first;
+    blocks_ += found->second.blocks.size();
+    if (blocks_ > kBlocksMax)
+      return fail(Errc::unsupported, "more than {} blocks in all functions", kBlocksMax);
   }
   return &found->second;
 }
@@ -273,12 +283,10 @@ Result<const CallCounts *> ProgramReader::summary(CalledFunction function, unsig
     function.arguments.fill(HeldValue::unknown());
   if (summaries_.size() >= 2 * kSummariesMax)
     return fail(Errc::unsupported, "more than {} functions", 2 * kSummariesMax);
-  auto [found, is_new] = summaries_.try_emplace(function);
-  if (!is_new) {
-    if (!found->second)
-      return fail(Errc::malformed, "the function at {} calls itself", function.entry);
-    return &*found->second;
-  }
+  if (const auto found = summaries_.find(function); found != summaries_.end())
+    return &found->second;
+  if (!open_.insert(function.entry).second)
+    return fail(Errc::malformed, "the function at {} calls itself", function.entry);
   const CodeGraph &graph = *TRY(this->graph(function.entry));
   const auto values = TRY(values_at_blocks(graph, function));
   Weights weights;
@@ -290,10 +298,13 @@ Result<const CallCounts *> ProgramReader::summary(CalledFunction function, unsig
     for (auto at = block.first; at <= block.last; at += translated_.slots(at)) {
       TRY(take(at, now, weights, depth));
       TRY(pass(at, now));
+      if (weights_ + weights.count > kWeightsMax)
+        return fail(Errc::unsupported, "more than {} calls on maps", kWeightsMax);
     }
   }
-  found->second = count(graph, weights);
-  return &*found->second;
+  weights_ += weights.count;
+  open_.erase(function.entry);
+  return &summaries_.emplace(std::move(function), count(graph, weights)).first->second;
 }
 
 // Functions whose address went elsewhere than to a loop: timers, work queues.

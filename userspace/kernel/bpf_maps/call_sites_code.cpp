@@ -16,7 +16,7 @@ static_assert(sizeof(bpf_insn) == 8);
 constexpr std::uint8_t kLoadConstant = BPF_LD | BPF_IMM | BPF_DW;
 constexpr std::uint8_t kAddConstant = BPF_ALU64 | BPF_ADD | BPF_K;
 constexpr unsigned kBlindingRegister = 11; // BPF_REG_AX
-constexpr std::size_t kInstructionsMax = 8U << 20;
+constexpr std::size_t kInstructionsMax = 4U << 20;
 
 bool is_map_load(const bpf_insn &instruction) {
   return instruction.code == kLoadConstant && instruction.src_reg == BPF_PSEUDO_MAP_FD;

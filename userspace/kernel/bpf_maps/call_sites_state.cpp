@@ -18,6 +18,9 @@ constexpr std::uint8_t kModeBits = 0xe0, kSizeBits = 0x18, kOperationBits = 0xf0
 constexpr std::uint8_t kModeMemory = 0x60, kModeAtomic = 0xc0;
 constexpr std::int32_t kLoadAcquire = 0x100, kStoreRelease = 0x110; // since 6.15
 
+// Registers, and more slots than compilers spill maps to.
+constexpr std::size_t kPlacesMax = 28;
+
 bool is_slot(std::int16_t place) { return place < 0; }
 
 } // namespace
@@ -65,7 +68,7 @@ void HeldValues::set(std::int16_t place, const HeldValue &value) {
       held_.erase(found);
   } else if (is_there) {
     found->second = value;
-  } else {
+  } else if (!is_slot(place) || held_.size() < kPlacesMax) {
     held_.insert(found, {place, value});
   }
 }
@@ -102,7 +105,7 @@ bool HeldValues::add(const HeldValues &other) {
     both.add(value);
     if (both != before) {
       set(place, both);
-      is_news = true;
+      is_news |= get(place) != before; // there may be no room for it
     }
   }
   return is_news;
