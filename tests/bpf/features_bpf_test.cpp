@@ -25,7 +25,8 @@ TEST(FeaturesBpfTest, RootCanTryThemAll) {
   for (const Feature &feature : features)
     EXPECT_NE(feature.availability, Availability::denied) << feature.name << ": " << feature.answer;
   // What every kernel has that this project's programs load on.
-  for (std::string_view name : {"BTF", "uprobe", "tp_btf sys_enter", "ring buffer", "bpf_loop"})
+  for (std::string_view name :
+       {"BTF", "uprobe", "tp_btf sys_enter", "ring buffer", "bpf_loop", "BPF map ids"})
     EXPECT_EQ(find(features, name).availability, Availability::yes) << find(features, name).answer;
 }
 
@@ -41,7 +42,7 @@ TEST(FeaturesBpfTest, WithoutCapabilitiesTheyAreDeniedNotAbsent) {
       return find(features, name).availability == Availability::denied;
     };
     _exit(dropped && is_denied("uprobe") && is_denied("tp_btf sys_enter") &&
-                  is_denied("ring buffer") && is_denied("bpf_loop") &&
+                  is_denied("ring buffer") && is_denied("bpf_loop") && is_denied("BPF map ids") &&
                   find(features, "seccomp").availability == Availability::yes
               ? 0
               : 1);

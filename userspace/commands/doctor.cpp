@@ -36,9 +36,10 @@ ExitStatus exit_status(const DoctorReport &report) {
 }
 
 int doctor(bool json) {
-  const DoctorReport report{.kernel = kernel_name(),
-                            .commands = {"verify", "trace", "maps", "daemon", "record", "inspect"},
-                            .features = find_features()};
+  const DoctorReport report{
+      .kernel = kernel_name(),
+      .commands = {"verify", "trace", "maps", "bpf-maps", "daemon", "record", "inspect"},
+      .features = find_features()};
   const std::string text =
       json ? doctor_json(report) : doctor_text(report, wants_colour(STDOUT_FILENO));
   std::fputs(text.c_str(), stdout);

@@ -71,6 +71,42 @@ Result<std::string> try_rdonly_cast(const TrialContext &context) {
   return "the verifier takes a call of it";
 }
 
+Result<std::string> try_map_ids(const TrialContext &) {
+  std::uint32_t id = 0;
+  if (bpf_map_get_next_id(0, &id) < 0 && errno != ENOENT) // there is none
+    return std::unexpected(Error::from_errno("asking for the first"));
+  return "told";
+}
+
+Result<std::string> try_element_count(const TrialContext &context) {
+  if (!context.kernel_types)
+    return fail(Errc::unsupported, "the kernel has no BTF to find it in");
+  const auto id = [&](const char *name) {
+    return btf__find_by_name_kind(context.kernel_types, name, BTF_KIND_FUNC);
+  };
+  const int function = id("bpf_map_sum_elem_count");
+  const int iterator = id("bpf_iter_bpf_map");
+  if (function < 0 || iterator < 0)
+    return fail(Errc::unsupported, "the kernel has no such function");
+
+  // r1 = context->map (struct bpf_iter__bpf_map); if (r1) call it. The result is unused.
+  bpf_insn map{}, skip{}, call{};
+  map.code = BPF_LDX | BPF_MEM | BPF_DW;
+  map.dst_reg = BPF_REG_1;
+  map.src_reg = BPF_REG_1;
+  map.off = 8;
+  skip.code = BPF_JMP | BPF_JEQ | BPF_K;
+  skip.dst_reg = BPF_REG_1;
+  skip.off = 1;
+  call.code = BPF_JMP | BPF_CALL;
+  call.src_reg = BPF_PSEUDO_KFUNC_CALL;
+  call.imm = function;
+  const std::array instructions{map, skip, call};
+  TRY(CountingProgram::load(
+      {BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, static_cast<std::uint32_t>(iterator)}, instructions));
+  return "the verifier takes a call of it";
+}
+
 Result<std::string> try_program_statistics(const TrialContext &) {
   const Fd statistics{bpf_enable_stats(BPF_STATS_RUN_TIME)};
   if (!statistics)

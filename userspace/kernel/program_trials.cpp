@@ -213,4 +213,8 @@ Result<std::string> try_task_iterator(const TrialContext &context) {
   return try_iterator(context, "bpf_iter_task");
 }
 
+Result<std::string> try_file_iterator(const TrialContext &context) {
+  return try_iterator(context, "bpf_iter_task_file");
+}
+
 } // namespace mapscope

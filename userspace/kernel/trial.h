@@ -30,6 +30,7 @@ Result<std::string> try_fentry(const TrialContext &);
 Result<std::string> try_kprobe(const TrialContext &);
 Result<std::string> try_map_iterator(const TrialContext &);
 Result<std::string> try_task_iterator(const TrialContext &);
+Result<std::string> try_file_iterator(const TrialContext &);
 
 // Of what programs use.
 Result<std::string> try_ring_buffer(const TrialContext &);
@@ -37,6 +38,8 @@ Result<std::string> try_loop_helper(const TrialContext &);
 Result<std::string> try_attach_cookie(const TrialContext &);
 Result<std::string> try_rdonly_cast(const TrialContext &);
 Result<std::string> try_program_statistics(const TrialContext &);
+Result<std::string> try_map_ids(const TrialContext &);
+Result<std::string> try_element_count(const TrialContext &);
 
 // Of privileges and of the host: file systems, other processes' memory, limits and settings.
 Result<std::string> try_capabilities(const TrialContext &);
