@@ -25,11 +25,15 @@ _mapscope() {
             return
             ;;
         --sort)
+            if [[ $command == bpf-maps ]]; then
+                COMPREPLY=($(compgen -W "fill entries memory id name lookups updates" -- "$current"))
+                return
+            fi
             COMPREPLY=($(compgen -W "reclaimable bytes len slots fill resident tombstones address type" -- "$current"))
             return
             ;;
         --group-by) COMPREPLY=($(compgen -W "type owner site" -- "$current")); return ;;
-        --top | --explain | --watch | --fail-on | --owner | --learn) return ;;
+        --top | --explain | --keys | --limit | --name | --rates | --budget | --watch | --fail-on | --owner | --learn) return ;;
         --duration | --buffer | --min-bytes | --map | --type | --site) return ;;
     esac
 
@@ -37,10 +41,11 @@ _mapscope() {
     local telling="--only --min-bytes --map --type --site --stack --summary --with-summary --json --format --time --output"
     local words=
     case $command in
-        '') words="verify trace maps record replay inspect daemon status doctor --help --version" ;;
+        '') words="verify trace maps bpf-maps record replay inspect daemon status doctor --help --version" ;;
         verify) words="$target --light --exact --json --output --record --help" ;;
         trace) words="$target --all-go --all --exact $telling --record --help" ;;
         maps) words="--pid --core --exe --snapshot --diff --sort --top --min-bytes --type --owners --no-owners --owner --site --group-by --learn --pprof --explain --payload --watch --save --fail-on --json --output --help" ;;
+        bpf-maps) words="--sort --top --type --name --own --rates --budget --explain --keys --limit --values --watch --json --output --help" ;;
         record) words="$target --all-go --rare --exact --help" ;;
         replay) words="--verify $telling --help" ;;
         inspect) words="--json --functions --help" ;;

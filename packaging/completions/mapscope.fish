@@ -1,11 +1,12 @@
 # Completion of mapscope for fish; installed as share/fish/vendor_completions.d/mapscope.fish.
 complete -c mapscope -f
 
-set -l commands verify trace maps record replay inspect daemon status doctor
+set -l commands verify trace maps bpf-maps record replay inspect daemon status doctor
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mapscope -n $none -a verify -d "Prove that map operations do no file I/O"
 complete -c mapscope -n $none -a trace -d "Tell each map creation, growth and memory system call"
 complete -c mapscope -n $none -a maps -d "Show every map of a process, from its memory"
+complete -c mapscope -n $none -a bpf-maps -d "Show the maps of the kernel, how full and how busy they are"
 complete -c mapscope -n $none -a record -d "Keep what the kernel said of a run"
 complete -c mapscope -n $none -a replay -d "Say of a recorded run what trace or verify says live"
 complete -c mapscope -n $none -a inspect -d "What mapscope can see of a Go binary"
@@ -74,6 +75,22 @@ complete -c mapscope -n $maps -l save -r -F -d "Keep what was read"
 complete -c mapscope -n $maps -l fail-on -x -d "Exit with status 1 if this holds"
 complete -c mapscope -n $maps -s o -l output -r -F -d "Write to this file"
 
+# Maps of the kernel.
+set -l bpf_maps "__fish_seen_subcommand_from bpf-maps"
+complete -c mapscope -n $bpf_maps -l sort -x -a "fill entries memory id name lookups updates" -d "The most of this first"
+complete -c mapscope -n $bpf_maps -l top -x -d "Show so many maps"
+complete -c mapscope -n $bpf_maps -l type -x -a "hash array percpu_hash percpu_array lru_hash lru_percpu_hash lpm_trie ringbuf queue stack" -d "Only maps of these types"
+complete -c mapscope -n $bpf_maps -l name -x -d "Only maps whose name is like this"
+complete -c mapscope -n $bpf_maps -l own -d "Only the maps of mapscope"
+complete -c mapscope -n $bpf_maps -l rates -x -a "1s 5s 0" -d "Count calls and runs for so long"
+complete -c mapscope -n $bpf_maps -l budget -x -a "100ms 1s" -d "CPU time for counting entries"
+complete -c mapscope -n $bpf_maps -l explain -x -d "All of one map"
+complete -c mapscope -n $bpf_maps -l keys -x -d "The keys of one map"
+complete -c mapscope -n $bpf_maps -l limit -x -d "So many keys"
+complete -c mapscope -n $bpf_maps -l values -d "Values too; or count those of arrays that are not zero"
+complete -c mapscope -n $bpf_maps -l watch -x -d "Look again every so many seconds"
+complete -c mapscope -n $bpf_maps -s o -l output -r -F -d "Write to this file"
+
 # The daemon.
 complete -c mapscope -n "__fish_seen_subcommand_from daemon" -l config -r -F -d "The configuration"
 complete -c mapscope -n "__fish_seen_subcommand_from daemon" -l check -d "Only say what is wrong in the configuration"
@@ -82,6 +99,6 @@ complete -c mapscope -n "__fish_seen_subcommand_from daemon" -l print-config -d 
 complete -c mapscope -n "__fish_seen_subcommand_from status" -l socket -r -F -d "The socket of the daemon"
 complete -c mapscope -n "__fish_seen_subcommand_from status" -l findings -d "All findings, with causes and fixes"
 
-complete -c mapscope -n "__fish_seen_subcommand_from verify trace maps replay inspect status doctor" -l json -d "Report as JSON"
+complete -c mapscope -n "__fish_seen_subcommand_from verify trace maps bpf-maps replay inspect status doctor" -l json -d "Report as JSON"
 complete -c mapscope -n "__fish_seen_subcommand_from inspect" -r -F
 complete -c mapscope -n "__fish_seen_subcommand_from inspect" -l functions -d "The map functions, one a line"

@@ -10,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "commands/bpf_maps.h"
 #include "commands/daemon.h"
 #include "commands/doctor.h"
 #include "commands/exit_status.h"
@@ -20,6 +21,7 @@
 #include "commands/status.h"
 #include "commands/trace.h"
 #include "commands/verify.h"
+#include "commands/vet.h"
 
 namespace mapscope {
 
@@ -40,6 +42,8 @@ int run(int argc, char **argv) {
   add_verify(app, command_line, selected);
   add_trace(app, command_line, selected);
   add_maps(app, selected);
+  add_bpf_maps(app, selected);
+  add_vet(app, selected);
   add_record(app, command_line, selected);
   add_replay(app, selected);
   add_daemon(app, selected);

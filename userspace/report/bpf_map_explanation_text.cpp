@@ -107,7 +107,7 @@ private:
     row("", std::string{words_for(fill.method)} +
                 (fill.note.empty() ? "" : ": " + printable(fill.note)));
     if (map_.time_to_full) {
-      const std::string when = time_to_full_text(*map_.time_to_full);
+      const std::string when = fullness_time_text(*map_.time_to_full);
       row("full", when.empty() ? printable(map_.time_to_full->note)
                                : fmt::format("{}, {}", when, printable(map_.time_to_full->note)));
     }

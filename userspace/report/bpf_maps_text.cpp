@@ -121,7 +121,7 @@ struct BpfTable {
     const BpfTimeToFull &time = *map.time_to_full;
     std::string text = fmt::format("{}{} entries/s", time.entries_per_second > 0 ? "+" : "",
                                    frequency_text(time.entries_per_second));
-    if (const std::string when = time_to_full_text(time); !when.empty())
+    if (const std::string when = fullness_time_text(time); !when.empty())
       text += "; full " + when;
     line(text, 4);
   }

@@ -79,7 +79,7 @@ std::string rate_text(const BpfRateSum &rate) {
 
 std::string rate_text(const BpfRate &rate) { return rate_text(sum_of(rate, BpfRate{.exact = 0})); }
 
-std::string time_to_full_text(const BpfTimeToFull &time) {
+std::string fullness_time_text(const BpfTimeToFull &time) {
   if (!time.seconds)
     return {};
   if (*time.seconds == 0)

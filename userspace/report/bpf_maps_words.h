@@ -22,7 +22,7 @@ std::string rate_text(const BpfRateSum &rate);
 std::string rate_text(const BpfRate &rate);
 
 // "in about 2 h 3 min (1 h 40 min to 3 h 10 min)"; empty without a figure.
-std::string time_to_full_text(const BpfTimeToFull &time);
+std::string fullness_time_text(const BpfTimeToFull &time);
 
 // "51,200/65,536", "~51,200/65,536", "1.20 KiB/256 KiB", "-/16".
 std::string entries_text(const BpfMapFacts &facts, const BpfMapFill &fill);

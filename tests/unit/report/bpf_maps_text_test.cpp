@@ -28,7 +28,7 @@ TEST(BpfMapsTextTest, ATableOfMaps) {
                   "      known\n"
                   "    +2.0 entries/s; full in about 2 h 0 min (1 h 0 min to 3 h 0 min)\n"
                   "  -> be careful\n"
-                  "       2.56 KiB/256 KiB c   1% #.......         -       7  ringbuf\n"
+                  "       2.56 KiB/256 KiB c  <1% #.......         -       7  ringbuf\n"
                   "  events\n"
                   "                   -/16 ?    -                  -       9  queue\n"
                   "  bad?[2J  mapscope's own\n"
@@ -95,11 +95,11 @@ TEST(BpfMapsTextTest, RatesNeverSayMoreThanIsKnown) {
 }
 
 TEST(BpfMapsTextTest, TimesToFullSayHowSureTheyAre) {
-  EXPECT_EQ(time_to_full_text({}), "");
-  EXPECT_EQ(time_to_full_text({.seconds = 0}), "now");
-  EXPECT_EQ(time_to_full_text({.seconds = 90, .lower = 60}),
+  EXPECT_EQ(fullness_time_text({}), "");
+  EXPECT_EQ(fullness_time_text({.seconds = 0}), "now");
+  EXPECT_EQ(fullness_time_text({.seconds = 90, .lower = 60}),
             "in about 1 min 30 s (1 min 0 s or later, perhaps never)");
-  EXPECT_EQ(time_to_full_text({.seconds = 864'000}), "in about 10 days");
+  EXPECT_EQ(fullness_time_text({.seconds = 864'000}), "in about 10 days");
 }
 
 } // namespace

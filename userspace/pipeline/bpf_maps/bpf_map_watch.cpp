@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -35,8 +36,7 @@ public:
   Result<BpfMapsLook> look(const BpfLookOptions &options, const std::atomic<bool> *stop) override {
     const std::uint64_t cpu_before = now_ns(CLOCK_THREAD_CPUTIME_ID);
     MapFactsAnswer facts = TRY(find_bpf_maps({.with_holders = options.with_holders}));
-    if (options.with_holders)
-      name_bpf_map_holders(facts, users_);
+    name_holders(facts, options.with_holders);
     if (options.only)
       std::erase_if(facts.maps, [&](const BpfMapFacts &map) { return map.id != *options.only; });
     BpfMapsLook look{.vanished = facts.vanished, .problems = std::move(facts.problems)};
@@ -49,6 +49,20 @@ public:
   }
 
 private:
+  // Which maps are mapscope's own is found with their holders, and stays known without.
+  void name_holders(MapFactsAnswer &facts, bool is_wanted) {
+    if (is_wanted) {
+      name_bpf_map_holders(facts, users_);
+      own_.clear();
+      for (const BpfMapFacts &map : facts.maps)
+        if (map.is_own)
+          own_.insert(map.id);
+    } else {
+      for (BpfMapFacts &map : facts.maps)
+        map.is_own = map.is_own || own_.contains(map.id);
+    }
+  }
+
   void count(std::vector<BpfMapFacts> &facts, const BpfLookOptions &options, BpfMapsLook &look) {
     MapCounts counts = counter_.count(
         facts, {.budget = options.count_budget, .array_values = options.array_values});
@@ -87,6 +101,7 @@ private:
   }
 
   UserNames users_;
+  std::unordered_set<std::uint32_t> own_; // ids
   MapCounter counter_ = MapCounter::start();
   BpfMapHistory history_;
   BpfMapRateWindow rates_;
