@@ -71,7 +71,7 @@ class VetGoTest(unittest.TestCase):
             raise unittest.SkipTest(f"The modules that the test uses can't be fetched: {fetched.stderr.strip()}")
 
     def vet(self, package):
-        """What `go vet -json` finds. The JSON is on standard output since Go 1.25, before on standard error."""
+        """What `go vet -json` finds. The JSON is on standard output since Go 1.26, before on standard error."""
         done = run("go", "vet", "-json", f"-vettool={self.analyzer}", f"./{package}")
         self.assertEqual(done.returncode, 0, done.stderr)
         return findings_in(done.stdout + done.stderr)
