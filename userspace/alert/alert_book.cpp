@@ -50,7 +50,8 @@ std::vector<BookEntry> AlertBook::resolve_other_boots(AlertClock now) {
       continue;
     Finding over = booked.notice.alert.finding;
     over.is_firing = false;
-    over.resolution = "The host restarted, so the process is gone.";
+    over.resolution = over.bpf_map ? "The host restarted, so the map is gone."
+                                   : "The host restarted, so the process is gone.";
     over.time_ns = now.mono_ns;
     over.since_ns = 0; // of the clock of that boot
     booked.boot_id = boot_id_;

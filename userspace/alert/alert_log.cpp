@@ -19,8 +19,11 @@ namespace mapscope {
 
 namespace {
 
-std::string where(const ProcessIdentity &process) {
-  std::string text = fmt::format("{} (pid {}", process.exe, process.key.pid);
+std::string where(const Finding &finding) {
+  if (finding.bpf_map)
+    return fmt::format("BPF map {}", finding.bpf_map->id);
+  const ProcessIdentity &process = finding.process;
+  std::string text = fmt::format("process {} (pid {}", process.exe, process.key.pid);
   const CgroupIdentity &cgroup = process.cgroup;
   if (!cgroup.unit.empty())
     text += ", unit " + cgroup.unit;
@@ -34,11 +37,11 @@ std::string where(const ProcessIdentity &process) {
 std::string line_of(const BookEntry &entry) {
   const Alert &alert = entry.alert->notice.alert;
   const Finding &finding = alert.finding;
-  std::string text = fmt::format("{} {}: {}; process {}", finding.rule,
+  std::string text = fmt::format("{} {}: {}; {}", finding.rule,
                                  !finding.is_firing                     ? "is over"
                                  : entry.change == AlertChange::changed ? "goes on"
                                                                         : "fires",
-                                 finding.summary, where(finding.process));
+                                 finding.summary, where(finding));
   auto add = [&text](std::string_view name, std::string_view value) {
     if (!value.empty())
       fmt::format_to(std::back_inserter(text), "; {} {}", name, value);
@@ -99,7 +102,13 @@ bool send_to_journal(const BookEntry &entry, const std::string &line, int priori
   add("RULE", finding.rule);
   add("KIND", finding.kind);
   add("SEVERITY", kSeverityNames[static_cast<std::size_t>(finding.severity)]);
-  add("PID", std::to_string(finding.process.key.pid));
+  if (finding.bpf_map) {
+    add("BPF_MAP", finding.bpf_map->name);
+    add("BPF_MAP_ID", std::to_string(finding.bpf_map->id));
+    add("KEY_FILE", finding.bpf_map->key_file);
+  } else {
+    add("PID", std::to_string(finding.process.key.pid));
+  }
   add("EXE", finding.process.exe);
   add("UNIT", finding.process.cgroup.unit);
   add("CONTAINER", finding.process.cgroup.container_id);

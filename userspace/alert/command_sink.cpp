@@ -64,7 +64,7 @@ std::vector<std::string> environment_of(const AlertNotice &notice) {
   set("KIND", finding.kind);
   set("SEVERITY", kSeverityNames[static_cast<std::size_t>(finding.severity)]);
   set("HOST", notice.alert.host);
-  set("PID", std::to_string(process.key.pid));
+  set("PID", finding.bpf_map ? "" : std::to_string(process.key.pid));
   set("EXE", process.exe);
   set("CONTAINER", process.cgroup.container_id);
   set("POD", process.cgroup.pod_uid);
@@ -72,6 +72,11 @@ std::vector<std::string> environment_of(const AlertNotice &notice) {
   set("TYPE", finding.type);
   set("OWNER", finding.owner);
   set("SITE", finding.site);
+  if (finding.bpf_map) {
+    set("BPF_MAP", finding.bpf_map->name);
+    set("BPF_MAP_ID", std::to_string(finding.bpf_map->id));
+    set("KEY_FILE", finding.bpf_map->key_file);
+  }
   set("SINCE", rfc3339(notice.alert.since_wall_ns));
   set("SUMMARY", finding.summary);
   set("CAUSE", finding.cause);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -56,7 +57,11 @@ std::string base_name(std::string_view path) {
   return std::string(path.substr(path.rfind('/') + 1)); // npos + 1 is 0
 }
 
-OrderedJson process_json(const ProcessIdentity &process) {
+// Null: it is about a map of the kernel.
+OrderedJson process_json(const Finding &finding) {
+  if (finding.bpf_map)
+    return nullptr;
+  const ProcessIdentity &process = finding.process;
   return {{"pid", process.key.pid},
           {"start_time_ns", process.key.start_time_ns},
           {"exe", process.exe},
@@ -67,6 +72,15 @@ OrderedJson process_json(const ProcessIdentity &process) {
           {"pod_uid", known(process.cgroup.pod_uid)},
           {"unit", known(process.cgroup.unit)},
           {"cgroup", known(process.cgroup.path)}};
+}
+
+OrderedJson bpf_map_json(const std::optional<FindingBpfMap> &map) {
+  if (!map)
+    return nullptr;
+  return {{"id", map->id},
+          {"name", known(map->name)},
+          {"method", known(map->method)},
+          {"key_file", known(map->key_file)}};
 }
 
 OrderedJson notice_json(const AlertNotice &notice) {
@@ -85,7 +99,8 @@ OrderedJson notice_json(const AlertNotice &notice) {
           {"severity", kSeverityNames[static_cast<std::size_t>(finding.severity)]},
           {"host", notice.alert.host},
           {"labels", notice.labels},
-          {"process", process_json(finding.process)},
+          {"process", process_json(finding)},
+          {"bpf_map", bpf_map_json(finding.bpf_map)},
           {"type", known(finding.type)},
           {"owner", known(finding.owner)},
           {"site", known(finding.site)},
@@ -125,6 +140,16 @@ ProcessIdentity parse_process(const Json &json) {
                      .unit = optional_text(json, "unit")}};
 }
 
+std::optional<FindingBpfMap> parse_bpf_map(const Json &json) {
+  const auto found = json.find("bpf_map");
+  if (found == json.end() || found->is_null())
+    return std::nullopt;
+  return FindingBpfMap{.id = found->at("id").get<std::uint32_t>(),
+                       .name = optional_text(*found, "name"),
+                       .method = optional_text(*found, "method"),
+                       .key_file = optional_text(*found, "key_file")};
+}
+
 AlertNotice parse(const Json &json) {
   AlertNotice notice;
   Finding &finding = notice.alert.finding;
@@ -133,7 +158,9 @@ AlertNotice parse(const Json &json) {
   finding.rule = json.at("rule").get<std::string>();
   finding.kind = json.at("kind").get<std::string>();
   finding.severity = parse_severity(json.at("severity").get<std::string>());
-  finding.process = parse_process(json.at("process"));
+  finding.bpf_map = parse_bpf_map(json);
+  if (!finding.bpf_map)
+    finding.process = parse_process(json.at("process"));
   finding.type = optional_text(json, "type");
   finding.owner = optional_text(json, "owner");
   finding.site = optional_text(json, "site");
@@ -188,8 +215,13 @@ alert_labels(const Finding &finding, std::string_view host,
   set("alertname", finding.rule);
   set("kind", finding.kind);
   set("host", host);
-  set("process", base_name(process.exe));
-  set("pid", std::to_string(process.key.pid));
+  if (finding.bpf_map) {
+    set("bpf_map", finding.bpf_map->name);
+    set("bpf_map_id", std::to_string(finding.bpf_map->id));
+  } else {
+    set("process", base_name(process.exe));
+    set("pid", std::to_string(process.key.pid));
+  }
   set("container", process.cgroup.container_id);
   set("pod", process.cgroup.pod_uid);
   set("unit", process.cgroup.unit);
@@ -238,8 +270,9 @@ std::string alertmanager_body(std::span<const AlertNotice> notices, std::uint64_
       if (!text.empty())
         annotations[name] = text;
     };
-    annotate("description", fmt::format("{} (pid {}): {}", finding.process.exe,
-                                        finding.process.key.pid, finding.summary));
+    if (!finding.bpf_map)
+      annotate("description", fmt::format("{} (pid {}): {}", finding.process.exe,
+                                          finding.process.key.pid, finding.summary));
     annotate("command_line", finding.process.command_line);
     annotate("numbers", numbers_text(finding.numbers));
     annotate("cause", finding.cause);

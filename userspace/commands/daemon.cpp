@@ -88,13 +88,17 @@ int check(const LoadedConfig &loaded) {
   return as_int(ExitStatus::done);
 }
 
-void say_what_is_missing() {
+void say_what_is_missing(const DaemonConfig &config) {
   if (!holds_capability(CAP_BPF) || !holds_capability(CAP_PERFMON))
     say("without CAP_BPF and CAP_PERFMON no probe can be placed: rules of the kinds map-misuse, "
         "map-rehash-storm, map-churn and file-io stay silent, and new processes are found by "
         "looking for them");
   if (!holds_capability(CAP_SYS_PTRACE))
     say("without CAP_SYS_PTRACE only processes of this user are looked at");
+  if (config.bpf.enabled && !holds_capability(CAP_SYS_ADMIN))
+    say("without CAP_SYS_ADMIN the kernel tells nothing of its own maps: rules of the kinds "
+        "bpf-fill, "
+        "bpf-lookups, bpf-unbounded and bpf-insert-failures stay silent");
   if (!holds_capability(CAP_DAC_READ_SEARCH))
     say("without CAP_DAC_READ_SEARCH executables that this user may not read are left out");
 }
@@ -143,7 +147,7 @@ int daemon(const Options &options) {
   }
   if (loaded->path.empty())
     say(fmt::format("there is no {}: the built-in defaults are in force", kUsualPath));
-  say_what_is_missing();
+  say_what_is_missing(loaded->config);
   if (options.once)
     return look_once(std::move(loaded->config));
   const auto end = run_daemon(std::move(loaded->config), loaded->path);

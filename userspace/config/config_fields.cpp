@@ -104,6 +104,25 @@ ConfigValue<VerifyConfig> verify_section() {
                     });
 }
 
+ConfigValue<BpfConfig> bpf_section() {
+  using B = BpfConfig;
+  return section<B>({field("enabled", &B::enabled, boolean()),
+                     field("interval", &B::interval, seconds(1s, 24h)),
+                     field("metrics", &B::metrics, boolean()),
+                     field("count_budget", &B::count_budget, milliseconds(1ms, 10s)),
+                     field("rate_window", &B::rate_window, milliseconds(10ms, 10s)),
+                     field("key_directory", &B::key_directory, optional_path()),
+                     field("key_file_bytes", &B::key_file_bytes, size(1ULL << 10, 1ULL << 30)),
+                     field("key_files_max_bytes", &B::key_files_max_bytes, size(0, 1ULL << 50))},
+                    [](const B &bpf, const ConfigComplaint &complain) {
+                      if (bpf.rate_window >= bpf.interval)
+                        complain("rate_window",
+                                 fmt::format("not shorter than interval ({}), so that every system "
+                                             "call would be taxed all the time; expected less",
+                                             duration_text(bpf.interval)));
+                    });
+}
+
 ConfigValue<ServeConfig> serve_section() {
   using S = ServeConfig;
   return section<S>(
@@ -147,16 +166,13 @@ ConfigField<DaemonConfig> default_rules_field() {
 
 ConfigFields<DaemonConfig> config_fields() {
   using D = DaemonConfig;
-  return {field("watch", &D::watch, watch_section()),
-          field("census", &D::census, census_section()),
-          field("events", &D::events, events_section()),
-          field("verify", &D::verify, verify_section()),
-          default_rules_field(),
-          field("rules", &D::rules, rule_list()),
-          field("alerts", &D::alerts, alerts_section()),
-          field("serve", &D::serve, serve_section()),
-          field("limits", &D::limits, limits_section()),
-          field("log", &D::log, log_section())};
+  return {
+      field("watch", &D::watch, watch_section()),    field("census", &D::census, census_section()),
+      field("events", &D::events, events_section()), field("verify", &D::verify, verify_section()),
+      field("bpf", &D::bpf, bpf_section()),          default_rules_field(),
+      field("rules", &D::rules, rule_list()),        field("alerts", &D::alerts, alerts_section()),
+      field("serve", &D::serve, serve_section()),    field("limits", &D::limits, limits_section()),
+      field("log", &D::log, log_section())};
 }
 
 } // namespace mapscope::configuration

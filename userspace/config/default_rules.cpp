@@ -67,6 +67,21 @@ void add_heap(std::vector<Rule> &rules) {
   rules.push_back(rule(MemoryLimitRule{.max_share = 0.9}, Severity::critical, 30s, 5min));
 }
 
+// The kernel's own maps. A rule of kind bpf-lookups is not among the defaults: ten thousand lookups
+// a second are daily work where packets are switched; nor is one of kind bpf-insert-failures:
+// system calls of the whole host would be watched for it, if only for moments.
+void add_kernel_maps(std::vector<Rule> &rules) {
+  rules.push_back(rule(BpfFillRule{.max_fill = 0.9,
+                                   .full_within = 15min,
+                                   .min_fill = 0.5,
+                                   .min_entries = 16,
+                                   .maps = {},
+                                   .types = {}},
+                       Severity::warning, 5min, 5min));
+  rules.push_back(rule(BpfUnboundedRule{.max_declared_bytes = 1 * kGiB, .maps = {}, .types = {}},
+                       Severity::info, 10min, 5min));
+}
+
 // What is wrong whenever it is seen.
 void add_faults(std::vector<Rule> &rules) {
   rules.push_back(rule(MapMisuseRule{}, Severity::critical, 0s, 1h));
@@ -81,6 +96,7 @@ std::vector<Rule> default_rules() {
   add_size(rules);
   add_rates(rules);
   add_heap(rules);
+  add_kernel_maps(rules);
   add_faults(rules);
   return rules;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "config/values.h"
 
@@ -74,17 +75,34 @@ ConfigFields<MemoryLimitRule> fields_of(MemoryLimitRule *) {
 }
 ConfigFields<MapMisuseRule> fields_of(MapMisuseRule *) { return {}; }
 ConfigFields<FileIoRule> fields_of(FileIoRule *) { return {}; }
+
+// Of rules about the kernel's maps.
+template <typename R> ConfigFields<R> which_maps() {
+  return {field("maps", &R::maps, globs("\"cilium_ct*\"")),
+          field("types", &R::types, globs("lru_hash"))};
+}
 ConfigFields<BpfFillRule> fields_of(BpfFillRule *) {
-  return {field("max_fill", &BpfFillRule::max_fill, part())};
+  using R = BpfFillRule;
+  return joined<R>({field("max_fill", &R::max_fill, part()),
+                    field("full_within", &R::full_within, seconds(1s, kHoldMax, ZeroMeans::never)),
+                    field("min_fill", &R::min_fill, part()),
+                    field("min_entries", &R::min_entries, count<std::uint32_t>(0, UINT32_MAX))},
+                   which_maps<R>());
 }
 ConfigFields<BpfLookupsRule> fields_of(BpfLookupsRule *) {
-  return {field("lookups_per_second", &BpfLookupsRule::lookups_per_second, number(1))};
+  using R = BpfLookupsRule;
+  return joined<R>({field("lookups_per_second", &R::lookups_per_second, number(1))},
+                   which_maps<R>());
 }
 ConfigFields<BpfUnboundedRule> fields_of(BpfUnboundedRule *) {
-  return {field("max_declared_bytes", &BpfUnboundedRule::max_declared_bytes, size(1, UINT64_MAX))};
+  using R = BpfUnboundedRule;
+  return joined<R>({field("max_declared_bytes", &R::max_declared_bytes, size(1, UINT64_MAX))},
+                   which_maps<R>());
 }
 ConfigFields<BpfInsertFailuresRule> fields_of(BpfInsertFailuresRule *) {
-  return {field("failures_per_minute", &BpfInsertFailuresRule::failures_per_minute, number(1))};
+  using R = BpfInsertFailuresRule;
+  return joined<R>({field("failures_per_minute", &R::failures_per_minute, number(1))},
+                   which_maps<R>());
 }
 
 // One kind of rule: its defaults, and its thresholds as keys of the rule itself.
@@ -171,6 +189,17 @@ void check_growth(const Rule &rule, const ConfigPlace &place) {
                 "censuses_in_a_row");
 }
 
+void check_only(const Rule &rule, const ConfigPlace &place) {
+  const bool is_about_bpf =
+      std::visit([](const auto &kind) { return requires { kind.types; }; }, rule.condition);
+  const YamlEntry *only = find_entry(place.node, "only");
+  if (is_about_bpf && !rule.only.empty())
+    place.problems.add(only != nullptr ? only->value.mark : place.node.mark,
+                       path_below(place.path, "only"),
+                       "the kernel's maps are of no process; expected maps or types, with globs on "
+                       "their names and types");
+}
+
 class RuleListReader {
 public:
   RuleListReader(const ConfigPlace &place, std::vector<Rule> &rules)
@@ -207,6 +236,7 @@ private:
     const RuleKind &kind = kinds_[entry.rule.condition.index()];
     read_fields(item, entry_fields(fields_with(kind.thresholds)), entry);
     check_growth(entry.rule, item);
+    check_only(entry.rule, item);
     put(base, std::move(entry));
   }
 

@@ -228,6 +228,10 @@ ConfigValue<ProcessSelector> selector() {
   });
 }
 
+ConfigValue<std::vector<std::string>> globs(const char *example) {
+  return patterns(pattern_problem, example);
+}
+
 ConfigValue<std::vector<std::string>> one_or_more(const ConfigValue<std::string> &item,
                                                   std::size_t max) {
   const std::string expected = fmt::format("{}, or a list of such", item.expected);

@@ -57,6 +57,8 @@ ConfigValue<std::string> absolute_path(); // of a file or directory
 ConfigValue<std::string> optional_path(); // or ""
 ConfigValue<std::map<std::string, std::string>> labels();
 ConfigValue<ProcessSelector> selector();
+// Globs; `example` is one of them, as the file has it.
+ConfigValue<std::vector<std::string>> globs(const char *example);
 
 // A list; one alone may stand without brackets.
 ConfigValue<std::vector<std::string>> one_or_more(const ConfigValue<std::string> &item,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,15 @@
 #include "flow/rule.h"
 
 namespace mapscope {
+
+// The map of the kernel that a finding is about.
+struct FindingBpfMap {
+  std::uint32_t id = 0;
+  std::string name;
+  std::string method;   // how its fill was come by: "counted", ...
+  std::string key_file; // where its keys were written; empty: they were not
+  friend bool operator==(const FindingBpfMap &, const FindingBpfMap &) = default;
+};
 
 // What a rule has to say of one subject: that it fires, that its numbers changed, or that it is
 // over. Made by judge/rules/.
@@ -22,6 +32,7 @@ struct Finding {
   ProcessIdentity process;
   std::string type, owner, site;         // of the map or maps; empty: not known, or not about one
   std::uint64_t maps = 0;                // that have the same site
+  std::optional<FindingBpfMap> bpf_map;  // then there is no process: its pid is 0
   std::map<std::string, double> numbers; // "bytes", "reclaimable_bytes", "threshold", ...
   std::string summary;                   // a sentence with subject and numbers
   std::string cause, fix;                // sentences; empty: not known

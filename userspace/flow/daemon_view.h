@@ -60,6 +60,7 @@ struct DaemonFigures {
   double census_backlog_seconds = 0; // how late the latest one is
   bool is_throttled = false;         // a guardrail makes it look less often
   std::uint64_t throttled_count = 0;
+  std::uint64_t bpf_looks = 0, bpf_look_failures = 0, bpf_cpu_ns = 0, bpf_key_files = 0;
   std::uint64_t verify_windows = 0, probe_hits = 0, flashes = 0;
   bool system_calls_attached = false; // right now
   std::vector<SinkFigures> sinks;
@@ -84,6 +85,8 @@ public:
   virtual Result<std::string> profile(std::uint32_t pid) = 0;
   // The last look at the kernel's maps; null: none yet, or none wanted.
   virtual std::shared_ptr<const BpfMapsLook> bpf_maps() const = 0;
+  // As `bpf-maps --json` prints it. Errors: not_found (there is none).
+  virtual Result<std::shared_ptr<const std::string>> bpf_maps_json() const = 0;
   virtual std::vector<Alert> alerts() const = 0; // firing ones, and those resolved of late
 };
 

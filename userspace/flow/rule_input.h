@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
@@ -14,6 +13,7 @@
 #include "flow/judged_map.h"
 #include "flow/process_identity.h"
 #include "flow/process_sample.h"
+#include "flow/rule.h"
 #include "flow/source.h"
 
 namespace mapscope {
@@ -134,9 +134,10 @@ struct CensusNeeds {
 struct BpfNeeds {
   bool looks = false;
   bool rates = false, insert_failures = false;
-  // Keys of a map are written to a file, or sampled, from here on; infinity: never.
-  double key_file_fill = std::numeric_limits<double>::infinity();
-  double key_sample_rate = std::numeric_limits<double>::infinity();
+  // The keys of a map that one of these judges are written to a file once it is full, and sampled
+  // once it is looked up so often.
+  std::vector<BpfFillRule> key_files;
+  std::vector<BpfLookupsRule> key_samples;
 };
 struct RuleNeeds {
   CensusNeeds census;

@@ -10,4 +10,8 @@ namespace mapscope {
 // (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH). A process without capabilities keeps none.
 Result<> keep_tracing_privileges();
 
+// The same of the calling thread, and CAP_SYS_ADMIN, which bpf(2) wants of who asks for ids of
+// maps.
+Result<> keep_bpf_map_privileges();
+
 } // namespace mapscope

@@ -158,14 +158,22 @@ Colour colour_of(const Json &finding) {
   return severity == "critical" ? Colour::red : severity == "info" ? Colour::dim : Colour::yellow;
 }
 
+std::string whom_it_is_about(const Json &finding) {
+  if (at(finding, "bpf_map").is_object())
+    return fmt::format("{} (BPF map {})", text_at(finding, "bpf_map/name"),
+                       count_at(finding, "bpf_map/id"));
+  return fmt::format("{} (process {})", base_name(text_at(finding, "process/exe")),
+                     count_at(finding, "process/pid"));
+}
+
 void add_finding(const Json &finding, StatusTextOptions options, std::string &out) {
   constexpr std::size_t kIndent = 4;
   const bool is_firing = text_at(finding, "state") == "firing";
   auto end = std::back_inserter(out);
-  fmt::format_to(end, "{}  {}: {} (process {}){}\n",
+  fmt::format_to(end, "{}  {}: {}{}\n",
                  coloured(text_at(finding, "severity"), colour_of(finding), options.colour),
-                 text_at(finding, "rule"), base_name(text_at(finding, "process/exe")),
-                 count_at(finding, "process/pid"), is_at(finding, "silenced") ? ", silenced" : "");
+                 text_at(finding, "rule"), whom_it_is_about(finding),
+                 is_at(finding, "silenced") ? ", silenced" : "");
   const auto add = [&](const std::string &text) {
     if (!text.empty())
       fmt::format_to(end, "    {}\n", wrapped(text, kIndent, kIndent));

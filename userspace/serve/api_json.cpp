@@ -148,6 +148,15 @@ Json watched_json(const WatchedProcess &process, Now now) {
   return result;
 }
 
+Json bpf_map_json(const std::optional<FindingBpfMap> &map) {
+  if (!map)
+    return {};
+  return {{"id", map->id},
+          {"name", or_null(map->name)},
+          {"method", or_null(map->method)},
+          {"key_file", or_null(map->key_file)}};
+}
+
 Json alert_json(const Alert &alert) {
   const Finding &finding = alert.finding;
   return {{"fingerprint", finding.fingerprint},
@@ -160,7 +169,8 @@ Json alert_json(const Alert &alert) {
           {"updated", time_json(alert.updated_wall_ns)},
           {"resolved", time_json(alert.resolved_wall_ns)},
           {"host", alert.host},
-          {"process", identity_json(finding.process)},
+          {"process", finding.bpf_map ? Json() : identity_json(finding.process)},
+          {"bpf_map", bpf_map_json(finding.bpf_map)},
           {"type", or_null(finding.type)},
           {"owner", or_null(finding.owner)},
           {"site", or_null(finding.site)},
@@ -208,6 +218,11 @@ Json work_json(const DaemonFigures &figures) {
             {"skipped", figures.census_skipped},
             {"cpu_seconds", seconds_of(figures.census_cpu_ns)},
             {"backlog_seconds", figures.census_backlog_seconds}}},
+          {"bpf_maps",
+           {{"looks", figures.bpf_looks},
+            {"failures", figures.bpf_look_failures},
+            {"cpu_seconds", seconds_of(figures.bpf_cpu_ns)},
+            {"key_files", figures.bpf_key_files}}},
           {"throttled", figures.is_throttled},
           {"throttlings", figures.throttled_count},
           {"probes",

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "serve/bpf_metrics.h"
 #include "serve/metric_rows.h"
 #include "serve/metrics_writer.h"
 
@@ -212,6 +213,14 @@ void write_work(MetricsWriter &out, const DaemonFigures &figures) {
         figures.flashes);
   count("mapscope_verify_windows_total", "File I/O verifications that ended.",
         figures.verify_windows);
+  count("mapscope_bpf_looks_total", "Looks at the kernel's own maps.", figures.bpf_looks);
+  count("mapscope_bpf_look_failures_total", "Looks at the kernel's own maps that failed.",
+        figures.bpf_look_failures);
+  out.single({"mapscope_bpf_cpu_seconds_total", counter, "seconds",
+              "CPU time of looks at the kernel's own maps."},
+             as_seconds(figures.bpf_cpu_ns));
+  count("mapscope_bpf_key_files_total", "Files written with the keys of a map that was full.",
+        figures.bpf_key_files);
   out.single({"mapscope_system_calls_attached", gauge, "",
               "1 while tracepoints of system calls are attached, which all processes pay for."},
              figures.system_calls_attached ? 1 : 0);
@@ -270,6 +279,8 @@ std::string metrics_text(const DaemonView &view, const ServeConfig &config, Metr
   write_process_sizes(out, rows);
   write_process_work(out, rows);
   write_maps(out, rows);
+  if (const auto look = view.bpf_maps())
+    write_bpf_maps(out, *look, config.metric_maps_max);
   write_self(out, figures);
   return std::move(out).finish();
 }

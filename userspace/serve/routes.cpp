@@ -33,6 +33,7 @@ constexpr std::string_view kIndex =
 /api/v1/processes                   what is watched; ?exe=GLOB, ?limit=N
 /api/v1/processes/PID               one of them, with its largest maps
 /api/v1/processes/PID/maps          its maps as `mapscope maps --json` has them
+/api/v1/bpf-maps                    the kernel's maps as `mapscope bpf-maps --json` has them
 /api/v1/findings                    ?state=firing, ?state=resolved, ?rule=NAME
 /debug/pprof/maps?pid=PID           for `go tool pprof`
 )";
@@ -149,6 +150,8 @@ HttpAnswer Routes::route(const HttpQuery &query) {
     return processes(query);
   if (path.starts_with(kProcesses) && path[kProcesses.size()] == '/')
     return process_route(path.substr(kProcesses.size() + 1));
+  if (path == "/api/v1/bpf-maps")
+    return bpf_maps();
   if (path == "/api/v1/findings")
     return findings(query);
   if (path == "/debug/pprof/maps")
@@ -218,6 +221,13 @@ HttpAnswer Routes::process(std::uint32_t pid) const {
 
 HttpAnswer Routes::maps(std::uint32_t pid) const {
   const Result<std::shared_ptr<const std::string>> document = view_.maps_json(pid);
+  if (!document)
+    return failure_reply(document.error());
+  return json_reply(**document);
+}
+
+HttpAnswer Routes::bpf_maps() const {
+  const Result<std::shared_ptr<const std::string>> document = view_.bpf_maps_json();
   if (!document)
     return failure_reply(document.error());
   return json_reply(**document);

@@ -35,6 +35,7 @@ private:
   HttpAnswer processes(const HttpQuery &query) const;
   HttpAnswer process(std::uint32_t pid) const;
   HttpAnswer maps(std::uint32_t pid) const;
+  HttpAnswer bpf_maps() const;
   HttpAnswer findings(const HttpQuery &query) const;
   HttpAnswer profile(const HttpQuery &query);
   bool is_host_allowed(const HttpQuery &query) const;

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <concepts>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -28,6 +30,9 @@ constexpr std::array<std::string_view, std::variant_size_v<RuleInput>> kInputNam
 constexpr std::array<std::string_view, 10> kCauseNames = {
     "",         "emptied",     "over_hinted", "mostly_empty", "tombstones",
     "overflow", "old_buckets", "no_hint",     "padding",      "known_defect"};
+
+// The only number that may be below 0: entries become fewer, too.
+constexpr const char *kSignedField = "entries_per_second";
 
 // The fields of each struct. `field(name, value)` is the writer's or the reader's.
 template <typename Archive, typename T>
@@ -159,8 +164,106 @@ template <Of<VerifySample> T> void fields(T &input, auto &&field) {
   field("duration_ns", input.duration_ns);
   field("violations", input.violations);
 }
+template <Of<BpfMapProgram> T> void fields(T &program, auto &&field) {
+  field("id", program.id);
+  field("name", program.name);
+  field("type", program.type);
+}
+template <Of<BpfMapHolder> T> void fields(T &holder, auto &&field) {
+  field("process", holder.process);
+  field("directly", holder.directly);
+}
+template <Of<BpfMapFacts> T> void fields(T &map, auto &&field) {
+  field("id", map.id);
+  field("name", map.name);
+  field("type", map.type);
+  field("type_number", map.type_number);
+  field("key_bytes", map.key_bytes);
+  field("value_bytes", map.value_bytes);
+  field("max_entries", map.max_entries);
+  field("flags", map.flags);
+  field("flag_names", map.flag_names);
+  field("extra", map.extra);
+  field("btf_id", map.btf_id);
+  field("key_type", map.key_type);
+  field("value_type", map.value_type);
+  field("frozen", map.is_frozen);
+  field("memory_bytes", map.memory_bytes);
+  field("memory_method", map.memory_method);
+  field("pinned_paths", map.pinned_paths);
+  field("programs", map.programs);
+  field("holders", map.holders);
+  field("owner", map.owner);
+  field("created_before_wall_ns", map.created_before_wall_ns);
+  field("created_by_word", map.created_by_word);
+  field("own", map.is_own);
+  field("problem", map.problem);
+}
+template <Of<BpfMapFill> T> void fields(T &fill, auto &&field) {
+  field("entries", fill.entries);
+  field("used_bytes", fill.used_bytes);
+  field("method", fill.method);
+  field("error", fill.error);
+  field("fill", fill.fill);
+  field("note", fill.note);
+}
+template <Of<BpfRate> T> void fields(T &rate, auto &&field) {
+  field("exact", rate.exact);
+  field("estimate", rate.estimate);
+  field("lower", rate.lower);
+  field("upper", rate.upper);
+  field("note", rate.note);
+}
+template <Of<BpfMapRates> T> void fields(T &rates, auto &&field) {
+  field("window_ns", rates.window_ns);
+  field("system_lookups", rates.system_lookups);
+  field("system_updates", rates.system_updates);
+  field("system_deletes", rates.system_deletes);
+  field("program_lookups", rates.program_lookups);
+  field("program_updates", rates.program_updates);
+  field("program_deletes", rates.program_deletes);
+  field("insert_failures", rates.insert_failures);
+  field("sees_program_failures", rates.sees_program_failures);
+  field("lost", rates.lost);
+}
+template <Of<BpfKeyCount> T> void fields(T &count, auto &&field) {
+  field("key", count.key);
+  field("count", count.count);
+}
+template <Of<BpfKeyDistribution> T> void fields(T &keys, auto &&field) {
+  field("of", keys.of);
+  field("sampled", keys.sampled);
+  field("distinct", keys.distinct);
+  field("top", keys.top);
+  field("prefixes", keys.prefixes);
+  field("entropy_bits", keys.entropy_bits);
+}
+template <Of<BpfTimeToFull> T> void fields(T &to_full, auto &&field) {
+  field("seconds", to_full.seconds);
+  field("lower", to_full.lower);
+  field("upper", to_full.upper);
+  field(kSignedField, to_full.entries_per_second);
+  field("note", to_full.note);
+}
+template <Of<BpfMapSample> T> void fields(T &map, auto &&field) {
+  field("facts", map.facts);
+  field("fill", map.fill);
+  field("rates", map.rates);
+  field("time_to_full", map.time_to_full);
+  field("keys", map.keys);
+  field("key_file", map.key_file);
+}
+template <Of<BpfMapsLook> T> void fields(T &look, auto &&field) {
+  field("time_ns", look.time_ns);
+  field("maps", look.maps);
+  field("cpu_ns", look.cpu_ns);
+  field("vanished", look.vanished);
+  field("not_counted", look.not_counted);
+  field("problems", look.problems);
+}
 template <Of<BpfMapsSample> T> void fields(T &sample, auto &&field) {
   field("time_ns", sample.time_ns);
+  field("look", sample.look);
 }
 
 // What its absence says as well.
@@ -174,6 +277,15 @@ bool is_nothing(const Json &json) {
 Json json_of(const std::string &text) { return printable(text); }
 Json json_of(ProcessAddress address) { return fmt::format("{:#x}", address.value); }
 Json json_of(MapCause cause) { return kCauseNames[static_cast<std::size_t>(cause)]; }
+Json json_of(BpfMethod method) {
+  return method == BpfMethod::unknown ? "" : kBpfMethodNames[static_cast<std::size_t>(method)];
+}
+Json json_of(BpfMemoryMethod method) {
+  return method == BpfMemoryMethod::unknown
+             ? ""
+             : kBpfMemoryMethodNames[static_cast<std::size_t>(method)];
+}
+Json json_of(const std::map<std::string, std::uint64_t> &counts) { return counts; }
 template <typename T>
   requires std::is_arithmetic_v<T>
 Json json_of(T number) {
@@ -219,7 +331,11 @@ public:
     else if constexpr (std::is_same_v<T, ProcessAddress>)
       return read_address(json, value);
     else if constexpr (std::is_same_v<T, MapCause>)
-      return read_cause(json, value);
+      return read_name(json, kCauseNames, value);
+    else if constexpr (std::is_same_v<T, BpfMethod>)
+      return read_name(json, kBpfMethodNames, value);
+    else if constexpr (std::is_same_v<T, BpfMemoryMethod>)
+      return read_name(json, kBpfMemoryMethodNames, value);
     else
       return read_fields(json, value);
   }
@@ -235,6 +351,15 @@ public:
     return true;
   }
 
+  bool read(const Json &json, std::map<std::string, std::uint64_t> &counts) {
+    if (!json.is_object() || json.size() > limits_.list_length)
+      return false;
+    for (const auto &[name, count] : json.items())
+      if (name.size() > limits_.text_bytes || !read(count, counts[printable(name)]))
+        return false;
+    return true;
+  }
+
   const std::string &wrong_field() const { return wrong_; }
 
 private:
@@ -244,7 +369,9 @@ private:
     bool is_right = true;
     fields(value, [&](const char *name, auto &field) {
       auto found = is_right ? json.find(name) : json.end();
-      if (found == json.end() || found->is_null() || read(*found, field))
+      if (found == json.end() || found->is_null())
+        return;
+      if (name == kSignedField ? read_signed(*found, field) : read(*found, field))
         return;
       is_right = false;
       wrong_ = wrong_.empty() ? std::string{name} : fmt::format("{}.{}", name, wrong_);
@@ -270,12 +397,19 @@ private:
     return error == std::errc{} && end == text.data() + text.size();
   }
 
-  static bool read_cause(const Json &json, MapCause &cause) {
+  template <typename T> static bool read_signed(const Json &json, T &value) {
+    if constexpr (std::floating_point<T>)
+      return json.is_number() && std::isfinite(value = json.get<T>());
+    return false;
+  }
+
+  template <typename Enum>
+  static bool read_name(const Json &json, std::span<const std::string_view> names, Enum &value) {
     if (!json.is_string())
       return false;
-    for (std::size_t i = 0; i < kCauseNames.size(); ++i)
-      if (kCauseNames[i] == json.get_ref<const std::string &>()) {
-        cause = static_cast<MapCause>(i);
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (names[i] == json.get_ref<const std::string &>()) {
+        value = static_cast<Enum>(i);
         return true;
       }
     return false;

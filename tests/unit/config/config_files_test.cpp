@@ -43,7 +43,7 @@ TEST(ConfigFilesTest, ItsExamplesAreRight) {
   EXPECT_EQ(config->watch.include.size(), 2U);
   EXPECT_EQ(config->watch.exclude.size(), 1U);
   EXPECT_EQ(config->alerts.labels.size(), 1U);
-  EXPECT_EQ(config->rules.size(), default_rules().size()); // one of its own, one switched off
+  EXPECT_EQ(config->rules.size(), default_rules().size() + 2); // three more, one switched off
 }
 
 // The last word of "alerts.sinks[].url".

@@ -11,13 +11,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// What would disturb a host on which nothing is wrong, or cost every process something.
+const std::set<std::string_view> kOnlyWhereAsked = {"bpf-lookups", "bpf-insert-failures"};
+
 TEST(DefaultRulesTest, ThereIsOneOfEachKindByItsName) {
   std::set<std::string_view> kinds;
   for (const Rule &rule : default_rules()) {
     EXPECT_EQ(rule.name, kind_name_of(rule.condition));
     kinds.insert(kind_name_of(rule.condition));
   }
-  EXPECT_EQ(kinds.size(), kRuleKindNames.size());
+  for (std::string_view kind : kRuleKindNames)
+    EXPECT_NE(kinds.contains(kind), kOnlyWhereAsked.contains(kind)) << kind;
 }
 
 // What is judged by figures of one moment has to hold; only what was seen to go wrong, and what

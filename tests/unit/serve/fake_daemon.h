@@ -53,6 +53,26 @@ inline WatchedProcess made_up_process(std::uint32_t pid, std::uint64_t map_bytes
           .probe_hits = 9};
 }
 
+// Everything that can be known of a map of the kernel is known of it.
+inline BpfMapSample made_up_kernel_map(std::uint32_t id, std::uint64_t memory_bytes = 4096) {
+  BpfMapSample map;
+  map.facts = {.id = id,
+               .name = "flow_table",
+               .type = "hash",
+               .max_entries = 1000,
+               .memory_bytes = memory_bytes,
+               .memory_method = BpfMemoryMethod::accounted,
+               .owner = "flowd.service"};
+  map.fill = {.entries = 250, .method = BpfMethod::counted, .fill = 0.25};
+  map.rates = BpfMapRates{.window_ns = 200'000'000,
+                          .system_lookups = {.exact = 40},
+                          .system_updates = {.exact = 4},
+                          .system_deletes = {.exact = 2},
+                          .program_lookups = {.estimate = 500, .lower = 300, .upper = 900}};
+  map.time_to_full = BpfTimeToFull{.seconds = 600, .lower = 500, .upper = 800};
+  return map;
+}
+
 inline Alert made_up_alert(std::string rule = "map-waste", std::uint64_t resolved_wall_ns = 0) {
   Finding finding{.fingerprint = "0123456789abcdef0123456789abcdef",
                   .rule = rule,
@@ -103,6 +123,11 @@ public:
     return profile_bytes;
   }
   std::shared_ptr<const BpfMapsLook> bpf_maps() const override { return kernel_maps; }
+  Result<std::shared_ptr<const std::string>> bpf_maps_json() const override {
+    if (!kernel_maps)
+      return fail(Errc::not_found, "nobody has looked yet");
+    return std::make_shared<const std::string>("{\"schema\":\"mapscope.bpf_maps/1\"}\n");
+  }
   std::vector<Alert> alerts() const override { return raised; }
 
   bool ready = true;

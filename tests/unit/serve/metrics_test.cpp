@@ -24,6 +24,12 @@ namespace {
 void fill(FakeDaemon &daemon) {
   daemon.watched = {made_up_process(1, 3000), made_up_process(2, 2000)};
   daemon.raised = {made_up_alert(), made_up_alert(), made_up_alert("old", 1)};
+  BpfMapsLook look{.maps = {made_up_kernel_map(7)}};
+  BpfMapSample ring = made_up_kernel_map(8, 8192);
+  ring.facts.type = "ringbuf";
+  ring.fill = {.used_bytes = 500, .method = BpfMethod::counted, .fill = 0.5};
+  look.maps.push_back(std::move(ring));
+  daemon.kernel_maps = std::make_shared<const BpfMapsLook>(std::move(look));
 }
 
 std::string text_of(const FakeDaemon &daemon, const ServeConfig &config = {},
@@ -163,6 +169,44 @@ TEST(MetricsTest, AnIdleDaemonHasNoRowsOfProcesses) {
   EXPECT_EQ(text.find("mapscope_process_"), text.npos);
   EXPECT_EQ(text.find("mapscope_map_"), text.npos);
   EXPECT_EQ(samples_of(text, "mapscope_ready").at(""), "1");
+}
+
+TEST(MetricsTest, TellOfTheKernelsMapsAndHowThatIsKnown) {
+  FakeDaemon daemon;
+  fill(daemon);
+  const std::string text = text_of(daemon);
+  const std::string labels = R"(id="7",name="flow_table",type="hash",owner="flowd.service")";
+  EXPECT_EQ(samples_of(text, "mapscope_bpf_map_entries").at("{" + labels + R"(,method="counted"})"),
+            "250");
+  EXPECT_EQ(samples_of(text, "mapscope_bpf_map_max_entries").at("{" + labels + "}"), "1000");
+  EXPECT_EQ(samples_of(text, "mapscope_bpf_map_memory_bytes")
+                .at("{" + labels + R"(,method="accounted"})"),
+            "4096");
+  const auto lookups = samples_of(text, "mapscope_bpf_map_lookups_per_second_estimate");
+  EXPECT_EQ(lookups.at("{" + labels + R"(,side="system_calls",method="counted"})"), "40");
+  EXPECT_EQ(lookups.at("{" + labels + R"(,side="programs",method="estimated"})"), "500");
+  const auto lower = samples_of(text, "mapscope_bpf_map_lookups_per_second_lower");
+  EXPECT_EQ(lower.at("{" + labels + R"(,side="programs",method="estimated"})"), "300");
+}
+
+TEST(MetricsTest, RowsOfTheKernelsMapsAreBoundedAndTheRestIsAddedUp) {
+  FakeDaemon daemon;
+  BpfMapsLook look;
+  for (std::uint32_t id = 1; id <= 50; ++id)
+    look.maps.push_back(made_up_kernel_map(id, 1000 * id));
+  look.maps[0].fill = {.entries = 990, .method = BpfMethod::walked, .fill = 0.99};
+  look.maps[1].fill = {};
+  look.maps[2].facts.memory_method = BpfMemoryMethod::arithmetic;
+  daemon.kernel_maps = std::make_shared<const BpfMapsLook>(std::move(look));
+  const std::string text = text_of(daemon, {.metric_maps_max = 1});
+  const auto entries = samples_of(text, "mapscope_bpf_map_entries");
+  ASSERT_EQ(entries.size(), 3U) << "the largest, the fullest, and the others";
+  EXPECT_EQ(entries.at(R"({id="",name="other",type="other",owner="other",method="other"})"),
+            std::to_string(47 * 250));
+  EXPECT_EQ(samples_of(text, "mapscope_bpf_maps").at(""), "50");
+  EXPECT_EQ(samples_of(text, "mapscope_bpf_maps_memory_bytes").at(""),
+            std::to_string(1000 * 50 * 51 / 2 - 3000))
+      << "of one it is not known";
 }
 
 TEST(MetricsTest, FiringFindingsAreCountedByRule) {

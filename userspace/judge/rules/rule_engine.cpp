@@ -9,6 +9,7 @@
 
 #include "base/overloaded.h"
 #include "flow/process_selector.h"
+#include "judge/rules/bpf_rules.h"
 #include "judge/rules/event_rules.h"
 #include "judge/rules/map_rules.h"
 #include "judge/rules/process_rules.h"
@@ -25,6 +26,7 @@ constexpr std::size_t kRestoredMax = 100'000;
 constexpr std::size_t kLargestMapsTold = 3;
 
 constexpr std::string_view kProcessEnded = "the process ended";
+constexpr std::string_view kNotLookedAt = "the kernel's maps are not looked at any more";
 constexpr std::string_view kProgramReplaced = "the process runs another program now";
 constexpr std::string_view kRuleGone = "the rule is no more in force";
 constexpr std::string_view kNotItsRule = "the rule is no more about this process";
@@ -48,6 +50,16 @@ Finding over(Finding finding, std::uint64_t now_ns, std::string_view why) {
   finding.resolution = why;
   finding.time_ns = std::max(now_ns, finding.time_ns);
   return finding;
+}
+
+// Rules about the kernel's maps are about these alone.
+bool is_about(const Rule &rule, const ProcessIdentity &process) {
+  const bool is_kernel = process.key == kKernel;
+  return is_about_bpf(rule.condition) ? is_kernel : !is_kernel && matches(rule.only, process);
+}
+
+std::string_view why_ended(ProcessKey process) {
+  return process == kKernel ? kNotLookedAt : kProcessEnded;
 }
 
 ProcessKey process_of(const RuleInput &input) {
@@ -87,6 +99,7 @@ struct RuleEngine::State {
   void appear(const ProcessAppeared &appeared, std::vector<Finding> &findings);
   void take(JudgedProcess &process, const CensusSample &sample, std::vector<Finding> &findings);
   void take(JudgedProcess &process, const RateSample &sample, std::vector<Finding> &findings);
+  void take(JudgedProcess &process, const BpfMapsSample &sample, std::vector<Finding> &findings);
   void take(JudgedProcess &process, const RuleInput &input, std::vector<Finding> &findings);
   std::vector<std::unique_ptr<RuleSubjects>> subjects_under(JudgedProcess &process,
                                                             const std::vector<Rule> &others,
@@ -142,8 +155,8 @@ void RuleEngine::State::appear(const ProcessAppeared &appeared, std::vector<Find
   JudgedProcess &process = processes[key];
   process.identity = appeared.process;
   for (const Rule &rule : rules)
-    process.subjects.push_back(
-        matches(rule.only, process.identity) ? std::make_unique<RuleSubjects>() : nullptr);
+    process.subjects.push_back(is_about(rule, process.identity) ? std::make_unique<RuleSubjects>()
+                                                                : nullptr);
   if (auto before = restored.extract(key)) {
     restored_count -= before.mapped().size();
     give_back(process, std::move(before.mapped()), appeared.time_ns, findings);
@@ -195,11 +208,20 @@ void RuleEngine::State::take(JudgedProcess &process, const RateSample &sample,
   figures.subjects_forgotten += room.forgotten;
 }
 
+void RuleEngine::State::take(JudgedProcess &process, const BpfMapsSample &sample,
+                             std::vector<Finding> &findings) {
+  MemberRoom room = room_of(process);
+  each_rule(process, [&](const RuleSubjects::Context &context, RuleSubjects &subjects) {
+    judge_bpf_maps(sample, context, subjects, room, findings);
+  });
+  figures.subjects_forgotten += room.forgotten;
+}
+
 void RuleEngine::State::take(JudgedProcess &process, const RuleInput &input,
                              std::vector<Finding> &findings) {
   std::visit(overloaded{[](const ProcessAppeared &) {}, // appear() has
                         [&](const ProcessEnded &ended) {
-                          end(process, ended.time_ns, kProcessEnded, findings);
+                          end(process, ended.time_ns, why_ended(ended.process), findings);
                           processes.erase(ended.process);
                         },
                         [&](const CensusSample &sample) { take(process, sample, findings); },
@@ -216,7 +238,7 @@ void RuleEngine::State::take(JudgedProcess &process, const RuleInput &input,
                             judge_verdict(sample, context, subjects, findings);
                           });
                         },
-                        [](const BpfMapsSample &) {}},
+                        [&](const BpfMapsSample &sample) { take(process, sample, findings); }},
              input);
 }
 
@@ -228,7 +250,7 @@ RuleEngine::State::subjects_under(JudgedProcess &process, const std::vector<Rule
   std::vector<std::unique_ptr<RuleSubjects>> subjects;
   for (const Rule &rule : others) {
     auto &now = subjects.emplace_back(
-        matches(rule.only, process.identity) ? std::make_unique<RuleSubjects>() : nullptr);
+        is_about(rule, process.identity) ? std::make_unique<RuleSubjects>() : nullptr);
     auto before = std::ranges::find_if(rules, [&](const Rule &one) {
       return one.name == rule.name && one.condition.index() == rule.condition.index();
     });
@@ -294,7 +316,7 @@ std::vector<Finding> RuleEngine::tick(std::uint64_t now_ns, bool scan_complete) 
   if (scan_complete && !state_->restored.empty()) {
     for (auto &[key, before] : std::exchange(state_->restored, {}))
       for (Finding &finding : before)
-        findings.push_back(over(std::move(finding), now_ns, kProcessEnded));
+        findings.push_back(over(std::move(finding), now_ns, why_ended(key)));
     state_->restored_count = 0;
   }
   state_->figures.findings += findings.size();

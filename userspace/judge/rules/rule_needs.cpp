@@ -46,8 +46,14 @@ void add(RuleNeeds &needs, const Rule &rule) {
                         [&](const MapChurnRule &) { needs.creation_rates = true; },
                         [&](const MapMisuseRule &) { needs.misuse = true; },
                         [&](const FileIoRule &) { needs.verify = true; },
-                        [&](const BpfFillRule &) { needs.bpf.looks = true; },
-                        [&](const BpfLookupsRule &) { needs.bpf.looks = needs.bpf.rates = true; },
+                        [&](const BpfFillRule &kind) {
+                          needs.bpf.looks = true;
+                          needs.bpf.key_files.push_back(kind);
+                        },
+                        [&](const BpfLookupsRule &kind) {
+                          needs.bpf.looks = needs.bpf.rates = true;
+                          needs.bpf.key_samples.push_back(kind);
+                        },
                         [&](const BpfUnboundedRule &) { needs.bpf.looks = true; },
                         [&](const BpfInsertFailuresRule &) {
                           needs.bpf.looks = needs.bpf.insert_failures = true;

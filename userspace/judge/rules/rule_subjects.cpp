@@ -249,6 +249,7 @@ void RuleSubjects::gather(std::uint64_t now_ns, const Context &context) {
     if (auto bytes = largest.numbers.find("bytes");
         finding.maps > 1 && bytes != largest.numbers.end())
       finding.numbers["largest_bytes"] = bytes->second;
+    finding.bpf_map = largest.bpf_map;
     finding.cause = largest.cause;
     finding.fix = largest.fix;
     finding.summary = summary_of(largest, finding.maps, finding.numbers["bytes"], finding,
@@ -279,6 +280,10 @@ bool RuleSubjects::is_to_be_told(const Subject &subject, std::uint64_t now_ns,
     return true;
   const bool doubled = subject.value >= 2 * subject.told_value && subject.value > 0;
   const bool has_more = subject.finding.maps >= 2 * subject.told_maps && subject.finding.maps > 0;
+  // Told at once: the fix says where it is.
+  const auto &bpf_map = subject.finding.bpf_map;
+  if (bpf_map && !bpf_map->key_file.empty() && bpf_map->key_file != subject.told_key_file)
+    return true;
   return (doubled || has_more || subject.told_severity != context.rule.severity) &&
          elapsed(now_ns, subject.told_ns) >= kTellAgainNs;
 }
@@ -305,6 +310,8 @@ void RuleSubjects::tell_changes(std::uint64_t now_ns, const Context &context,
       subject.told_value = subject.value;
       subject.told_maps = subject.finding.maps;
       subject.told_severity = context.rule.severity;
+      if (subject.finding.bpf_map)
+        subject.told_key_file = subject.finding.bpf_map->key_file;
     }
     due_ns_ = std::min(due_ns_, over_ns);
     ++entry;
@@ -386,6 +393,8 @@ void RuleSubjects::restore(const Finding &finding, std::uint64_t now_ns,
   subject.told_ns = std::max<std::uint64_t>(finding.time_ns, 1);
   subject.told_maps = finding.maps;
   subject.told_severity = finding.severity;
+  if (finding.bpf_map)
+    subject.told_key_file = finding.bpf_map->key_file;
   if (auto value = finding.numbers.find("value"); value != finding.numbers.end())
     subject.value = subject.told_value = value->second;
   if (keep_event) {

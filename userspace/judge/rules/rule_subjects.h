@@ -32,6 +32,7 @@ struct Telling {
   std::string address; // of a map
   std::string subject; // where it is neither site nor owner nor type nor address
   std::string name;    // "map[string]int of main.cache"
+  std::optional<FindingBpfMap> bpf_map;
   std::string says;    // "wastes 1.00 GiB of 2.00 GiB"
   std::string cause, fix;
   double value = 0; // what the alert is about: the largest is told, and that it doubled
@@ -135,6 +136,7 @@ private:
     double value = 0, told_value = 0;
     std::uint64_t told_maps = 0, told_ns = 0;
     Severity told_severity = Severity::warning;
+    std::string told_key_file;
     std::optional<std::uint64_t> clear_since_ns; // absent: the condition holds
     std::string why_over;
     std::optional<Seconds> keep; // where it is not the rule's

@@ -44,6 +44,8 @@ std::string shortened(std::string_view text, std::size_t length_max) {
 }
 
 std::string process_text(const ProcessIdentity &process) {
+  if (process.key == kKernel)
+    return "kernel";
   std::string_view name = file_name(process.exe);
   return fmt::format("{} (pid {})", name.empty() ? "process" : shortened(name, kProcessLengthMax),
                      process.key.pid);

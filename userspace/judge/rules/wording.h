@@ -15,7 +15,7 @@ namespace mapscope {
 // Cut in its middle, at characters.
 std::string shortened(std::string_view text, std::size_t length_max);
 
-std::string process_text(const ProcessIdentity &process); // "prometheus (pid 12)"
+std::string process_text(const ProcessIdentity &process); // "prometheus (pid 12)"; "kernel"
 std::string line_text(const SourceFrame &site);           // "cache.go:12 (main.fill)"; may be empty
 std::string address_text(ProcessAddress address);
 // "map[string]int of main.cache (cache.go:12)"

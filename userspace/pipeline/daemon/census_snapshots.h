@@ -25,7 +25,6 @@ public:
   Result<std::string> keep(MapSource &source, const std::function<Result<>()> &stop);
 
 private:
-  Result<> make_room(const std::string &newest) const;
   Result<> write(MapSource &source, const std::string &path,
                  const std::function<Result<>()> &stop) const;
 

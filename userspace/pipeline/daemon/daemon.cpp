@@ -149,6 +149,23 @@ void DaemonLife::run() {
   core_->stop(kPatience);
 }
 
+// Rates need no more than one look, since that has a window.
+void look_at_kernel(const BpfConfig &config, RuleEngine &engine, DaemonPass &pass) {
+  const auto take = [&]() -> Result<BpfMapsLook> {
+    const auto watch = TRY(BpfMapWatch::start());
+    return watch->look(bpf_look_options(config, engine.needs().bpf));
+  };
+  const auto look = take();
+  if (!look) {
+    pass.not_looked_at.push_back(fmt::format("the kernel's maps: {}", look.error().message()));
+    return;
+  }
+  engine.take(ProcessAppeared{.time_ns = now_ns(), .process = {.key = kKernel}});
+  for (Finding &finding : engine.take(bpf_sample_of(*look)))
+    if (finding.is_firing)
+      pass.firing.push_back(std::move(finding));
+}
+
 } // namespace
 
 Result<> run_daemon(DaemonConfig config, const std::string &config_path) {
@@ -156,8 +173,11 @@ Result<> run_daemon(DaemonConfig config, const std::string &config_path) {
   set_log_level(config.log.level);
   Fd signals = TRY(block_signals());
   // Before any thread starts: capabilities are each thread's own, and new ones inherit them.
+  // But one thread needs another set, so it is there already.
+  auto bpf = BpfWatcher::start(config.bpf);
   TRY(keep_tracing_privileges());
-  DaemonLife life{TRY(DaemonCore::start(std::move(config))), std::move(signals), config_path};
+  DaemonLife life{TRY(DaemonCore::start(std::move(config), std::move(bpf))), std::move(signals),
+                  config_path};
   TRY(life.serve());
   life.run();
   return {};
@@ -205,6 +225,8 @@ Result<DaemonPass> run_daemon_once(DaemonConfig config) {
                                                : was_in_time            ? "it ended meanwhile"
                                                                         : "time was up"));
   }
+  if (config.bpf.enabled && engine.needs().bpf.looks)
+    look_at_kernel(config.bpf, engine, pass);
   return pass;
 }
 

@@ -9,7 +9,9 @@
 
 #include "base/clock.h"
 #include "base/format.h"
+#include "pipeline/bpf_maps/bpf_map_selection.h"
 #include "pipeline/daemon/own_figures.h"
+#include "report/bpf_maps_json.h"
 
 namespace mapscope {
 namespace {
@@ -32,7 +34,8 @@ DaemonCore::DaemonCore(DaemonConfig config, std::string boot)
       engine_(config_.rules, {.boot_id = std::move(boot)}), start_wall_ns_(now_ns(CLOCK_REALTIME)),
       config_wall_ns_(start_wall_ns_) {}
 
-Result<std::unique_ptr<DaemonCore>> DaemonCore::start(DaemonConfig config) {
+Result<std::unique_ptr<DaemonCore>> DaemonCore::start(DaemonConfig config,
+                                                      std::unique_ptr<BpfWatcher> bpf) {
   const std::string boot = boot_id();
   std::unique_ptr<DaemonCore> core{new DaemonCore{std::move(config), boot}};
   DaemonCore &self = *core;
@@ -46,7 +49,10 @@ Result<std::unique_ptr<DaemonCore>> DaemonCore::start(DaemonConfig config) {
   self.watcher_ =
       EventWatcher::start(self.config_.events, self.config_.verify, self.binaries_,
                           [&inbox = self.inbox_](RuleInput input) { inbox.put(std::move(input)); });
+  self.bpf_ = std::move(bpf);
   self.set_needs();
+  self.tell_of_kernel();
+  self.bpf_->begin([&inbox = self.inbox_](BpfMapsSample sample) { inbox.put(std::move(sample)); });
   if (const std::string problem = self.finder_->figures().feed_problem; !problem.empty())
     spdlog::warn("new processes are found by scanning only: {}", problem);
   return core;
@@ -58,6 +64,14 @@ void DaemonCore::set_needs() {
   const RuleNeeds needs = engine_.needs();
   runner_->set_needs(needs.census);
   watcher_->set_needs(needs);
+  bpf_->set_needs(needs.bpf);
+}
+
+// Rules about its maps are about the process kKernel; told again, it changes nothing.
+void DaemonCore::tell_of_kernel() {
+  tell(engine_.take(ProcessAppeared{.time_ns = now_ns(), .process = {.key = kKernel}}));
+  if (!config_.bpf.enabled)
+    tell(engine_.take(ProcessEnded{.time_ns = now_ns(), .process = kKernel}));
 }
 
 void DaemonCore::tell(std::vector<Finding> findings) {
@@ -118,10 +132,12 @@ void DaemonCore::use(DaemonConfig config) {
   finder_->set_watch(config.watch);
   runner_->set_config(config.census, config.limits);
   watcher_->set_config(config.events, config.verify);
+  bpf_->set_config(config.bpf);
   if (auto changed = alerting_->reconfigure(config.alerts); !changed)
     spdlog::error("sinks stay as they were: {}", changed.error().message());
   config_ = std::move(config);
   set_needs();
+  tell_of_kernel();
   const std::lock_guard lock{mutex_};
   config_wall_ns_ = now_ns(CLOCK_REALTIME);
   config_problem_.clear();
@@ -138,6 +154,8 @@ void DaemonCore::stop(std::chrono::milliseconds patience) {
     watcher_->stop();
   if (runner_)
     runner_->stop();
+  if (bpf_)
+    bpf_->stop();
   if (alerting_) {
     hear();
     alerting_->stop(patience);
@@ -157,6 +175,7 @@ DaemonFigures DaemonCore::figures() const {
   figures.parser_children = binaries_.parsers_alive();
   add_own_figures(figures);
   add_figures_of_parts(figures);
+  add_bpf_figures(figures);
   const std::lock_guard lock{mutex_};
   figures.processes_seen = finder_figures_.processes_seen;
   figures.execs_seen = finder_figures_.execs_seen;
@@ -200,6 +219,23 @@ void DaemonCore::add_figures_of_parts(DaemonFigures &figures) const {
     figures.problems.push_back(fmt::format("alerts can't be kept: {}", alerting.database_problem));
 }
 
+void DaemonCore::add_bpf_figures(DaemonFigures &figures) const {
+  const BpfWatcherFigures bpf = bpf_->figures();
+  figures.bpf_looks = bpf.looks;
+  figures.bpf_look_failures = bpf.failures;
+  figures.bpf_cpu_ns = bpf.cpu_ns;
+  figures.bpf_key_files = bpf.key_files.written;
+  figures.lost["bpf_maps_not_counted"] = bpf.not_counted;
+  figures.lost["bpf_calls"] = bpf.calls_lost;
+  figures.lost["bpf_key_files"] = bpf.key_files.failures;
+  if (!bpf.problem.empty())
+    figures.problems.push_back(
+        fmt::format("the kernel's maps can't be looked at: {}", bpf.problem));
+  if (!bpf.key_files.problem.empty())
+    figures.problems.push_back(
+        fmt::format("keys of a full map could not be kept: {}", bpf.key_files.problem));
+}
+
 std::vector<WatchedProcess> DaemonCore::processes() const {
   std::vector<WatchedProcess> processes;
   {
@@ -229,6 +265,20 @@ Result<ProcessKey> DaemonCore::key_of(std::uint32_t pid) const {
 
 Result<std::shared_ptr<const std::string>> DaemonCore::maps_json(std::uint32_t pid) const {
   return runner_->maps_json(TRY(key_of(pid)));
+}
+
+Result<std::shared_ptr<const std::string>> DaemonCore::bpf_maps_json() const {
+  const auto look = bpf_->last_look();
+  if (!look) {
+    const std::string problem = bpf_->figures().problem;
+    return problem.empty()
+               ? fail(Errc::not_found, "the kernel's maps were not looked at: bpf.enabled and "
+                                       "bpf.metrics, or a rule about them, say whether they are")
+               : fail(Errc::not_found, "the kernel's maps can't be looked at: {}", problem);
+  }
+  const std::uint64_t age_ns = now_ns() - look->time_ns;
+  return std::make_shared<const std::string>(
+      mapscope::bpf_maps_json(report_of(*look, {}, now_ns(CLOCK_REALTIME) - age_ns)));
 }
 
 Result<std::string> DaemonCore::profile(std::uint32_t pid) {

@@ -15,6 +15,7 @@
 #include "flow/daemon_config.h"
 #include "flow/daemon_view.h"
 #include "judge/rules/rule_engine.h"
+#include "pipeline/daemon/bpf_watcher.h"
 #include "pipeline/daemon/census_runner.h"
 #include "pipeline/daemon/event_watcher.h"
 #include "pipeline/daemon/inbox.h"
@@ -25,7 +26,9 @@ namespace mapscope {
 class DaemonCore final : public DaemonView {
 public:
   // Starts all parts. Errors: as Alerting::start().
-  static Result<std::unique_ptr<DaemonCore>> start(DaemonConfig config);
+  // `bpf` has its thread since before capabilities were dropped.
+  static Result<std::unique_ptr<DaemonCore>> start(DaemonConfig config,
+                                                   std::unique_ptr<BpfWatcher> bpf);
   ~DaemonCore() override;
 
   // Processes that came and went, and holds that ended; about once a second.
@@ -47,7 +50,8 @@ public:
   std::vector<WatchedProcess> processes() const override;
   Result<std::shared_ptr<const std::string>> maps_json(std::uint32_t pid) const override;
   Result<std::string> profile(std::uint32_t pid) override;
-  std::shared_ptr<const BpfMapsLook> bpf_maps() const override { return nullptr; }
+  std::shared_ptr<const BpfMapsLook> bpf_maps() const override { return bpf_->last_look(); }
+  Result<std::shared_ptr<const std::string>> bpf_maps_json() const override;
   std::vector<Alert> alerts() const override { return alerting_->alerts(); }
 
 private:
@@ -55,6 +59,8 @@ private:
   void tell(std::vector<Finding> findings);
   void take(const ProcessChanges &changes);
   void set_needs();
+  void tell_of_kernel();
+  void add_bpf_figures(DaemonFigures &figures) const;
   void add_figures_of_parts(DaemonFigures &figures) const;
   Result<ProcessKey> key_of(std::uint32_t pid) const;
 
@@ -66,6 +72,7 @@ private:
   std::unique_ptr<ProcessFinder> finder_;
   std::unique_ptr<CensusRunner> runner_;
   std::unique_ptr<EventWatcher> watcher_;
+  std::unique_ptr<BpfWatcher> bpf_;
   std::atomic<bool> is_ready_ = false;
   const std::uint64_t start_wall_ns_;
 

@@ -194,6 +194,104 @@ def file_io():
     return run
 
 
+class KernelRecording(Recording):
+    """Looks at the kernel's own maps: they are of no process."""
+
+    def __init__(self):
+        self.key, self.lines = {}, []
+        self.add("process_appeared", BEGIN, process={})
+
+    def look(self, second, *maps):
+        self.add("bpf_maps", second, look={"time_ns": int(second * SECOND), "maps": list(maps)})
+        del self.lines[-1]["process"]
+
+
+def kernel_map(name, number, type_, max_entries, entries=None, method="counted", rates=None, time_to_full=None, keys=None,
+               key_file=None, used_bytes=None, error=None, **facts):
+    used = entries if used_bytes is None else used_bytes
+    fill = {"method": method, "entries": entries, "used_bytes": used_bytes, "error": error,
+            "fill": None if used is None or not max_entries else used / max_entries}
+    optional = {"rates": rates, "time_to_full": time_to_full, "keys": keys, "key_file": key_file}
+    return {"facts": {"id": number, "name": name, "type": type_, "max_entries": max_entries, "key_bytes": 16, "value_bytes": 48,
+                      "memory_method": "accounted", **facts},
+            "fill": {name: value for name, value in fill.items() if value is not None},
+            **{name: value for name, value in optional.items() if value is not None}}
+
+
+# Full as they are meant to be, too small to count, frozen, or of nobody's knowledge.
+HARMLESS = (
+    kernel_map("lru_cache", 7, "lru_hash", 65536, 65536, memory_bytes=9 * MIB),
+    kernel_map("interfaces", 8, "hash", 4, 4, memory_bytes=4096),
+    kernel_map("settings", 9, "hash", 64, 64, frozen=True, memory_bytes=8192),
+    kernel_map("bloom", 10, "bloom_filter", 4096, method="unknown", memory_bytes=8192),
+    kernel_map("config", 11, "array", 16, method="unknown", memory_bytes=4096),
+)
+
+
+def bpf_fill():
+    """Fills within some 12 minutes, is full, and is emptied."""
+    run = KernelRecording()
+    for i, at in minutes(24):
+        entries = min(2000 + 600 * i, 9600) if i < 18 else 1000
+        to_full = {"note": "too few looks yet"}
+        if i >= 4 and entries < 9600:
+            seconds = (10000 - entries) / 600 * 60
+            to_full = {"seconds": seconds, "lower": 0.9 * seconds, "upper": 1.2 * seconds, "entries_per_second": 10}
+        run.look(at, kernel_map("flow_table", 412, "hash", 10000, entries, owner="flowd.service", memory_bytes=2 * MIB,
+                                time_to_full=to_full), *HARMLESS)
+    return run
+
+
+def bpf_lookups():
+    run = KernelRecording()
+    for i, at in minutes(14):
+        busy = 3 <= i < 9
+        rates = {"window_ns": SECOND // 5, "system_lookups": {"exact": 12_000 if busy else 40},
+                 "program_lookups": {"estimate": 45_000 if busy else 300, "lower": 30_000 if busy else 200, "upper": 60_000 if busy else 400}}
+        keys = {"of": "lookups through bpf(2)", "sampled": 1000, "distinct": 120, "entropy_bits": 2.4,
+                "top": [{"key": "{.port = 443}", "count": 810}, {"key": "{.port = 80}", "count": 20}],
+                "prefixes": [{"key": "01 bb", "count": 810}]}
+        run.look(at, kernel_map("services", 77, "hash", 4096, 900, owner="cilium.service", rates=rates, memory_bytes=MIB,
+                                keys=keys if busy else None), *HARMLESS)
+    return run
+
+
+def bpf_unbounded():
+    """Made without preallocation for as many entries as a number can count."""
+    run = KernelRecording()
+    for i, at in minutes(10):
+        run.look(at, *HARMLESS, *([kernel_map("sessions", 90, "hash", 4_000_000_000, 12_000, flags=1, owner="trace-agent",
+                                              memory_bytes=3 * MIB)] if 2 <= i < 8 else []))
+    return run
+
+
+def bpf_insert_failures():
+    run = KernelRecording()
+    for i, at in minutes(14):
+        failed = {"E2BIG": 7, "EEXIST": 100} if 3 <= i < 9 else {"EEXIST": 100}
+        run.look(at, kernel_map("nat", 55, "hash", 1024, 900, owner="natd.service", memory_bytes=MIB,
+                                rates={"window_ns": SECOND // 5, "insert_failures": failed, "sees_program_failures": True}), *HARMLESS)
+    return run
+
+
+def bpf_quiet():
+    """An hour of an ordinary host: systemd's, a packet switch's and our own maps."""
+    chance = random.Random(11)
+    run = KernelRecording()
+    for i, at in minutes(60):
+        run.look(at, *HARMLESS,
+                 kernel_map("sd_fw_ingress", 20, "lpm_trie", 12, 12, flags=1, owner="systemd", memory_bytes=4096),
+                 kernel_map("cilium_ct4_global", 21, "lru_hash", 131072, 131072 - chance.randrange(2000), owner="cilium-agent",
+                            memory_bytes=20 * MIB),
+                 kernel_map("cilium_ipcache", 22, "lpm_trie", 512000, 4000 + chance.randrange(300), flags=1, memory_bytes=MIB),
+                 kernel_map("cilium_events", 23, "perf_event_array", 8, method="unknown", memory_bytes=4096),
+                 kernel_map("events", 24, "ringbuf", 4 * MIB, used_bytes=chance.randrange(MIB), memory_bytes=4 * MIB),
+                 kernel_map("guess", 25, "hash", 1000, 890, method="sampled", error=50, memory_bytes=MIB),
+                 kernel_map("task_state", 26, "task_storage", 0, method="unknown", memory_bytes=64 * 1024),
+                 kernel_map("records", 27, "ringbuf", MIB, used_bytes=MIB, own=True, memory_bytes=MIB))
+    return run
+
+
 def quiet():
     """A process that sleeps: most samples say that nothing changed."""
     run = Recording("/usr/bin/quiet")
@@ -243,7 +341,8 @@ def main():
     directory = pathlib.Path(sys.argv[1])
     directory.mkdir(parents=True, exist_ok=True)
     for make in (map_waste, map_fill, map_entries, map_bytes, map_growth, map_emptied, map_rehash_storm, map_churn,
-                 map_share, heap_growth, allocs_minus_frees, memory_limit, map_misuse, file_io, quiet, prometheus):
+                 map_share, heap_growth, allocs_minus_frees, memory_limit, map_misuse, file_io, bpf_fill, bpf_lookups, bpf_unbounded,
+                 bpf_insert_failures, bpf_quiet, quiet, prometheus):
         make().write(directory / (make.__name__.replace("_", "-") + ".jsonl"))
 
 

@@ -66,7 +66,8 @@ std::vector<Rule> one_of_each_kind() {
            {MapWasteRule{}, MapFillRule{}, MapEntriesRule{}, MapBytesRule{}, growth,
             MapEmptiedRule{}, MapRehashStormRule{}, MapChurnRule{}, MapShareRule{},
             HeapGrowthRule{}, AllocsMinusFreesRule{}, MemoryLimitRule{}, MapMisuseRule{},
-            FileIoRule{}}))
+            FileIoRule{}, BpfFillRule{}, BpfLookupsRule{}, BpfUnboundedRule{},
+            BpfInsertFailuresRule{}}))
     rules.push_back(rule_of(condition, Seconds{120}, Seconds{60}));
   return rules;
 }
@@ -121,7 +122,7 @@ TEST(RecordedSamplesTest, EachKindSpeaksOnceAndEnds) {
 }
 
 TEST(RecordedSamplesTest, NothingIsSaidOfAnHourInWhichNothingIsWrong) {
-  for (std::string_view name : {"quiet.jsonl", "prometheus.jsonl"})
+  for (std::string_view name : {"quiet.jsonl", "prometheus.jsonl", "bpf-quiet.jsonl"})
     for (const auto &rules : {default_rules(), one_of_each_kind()}) {
       RuleEngine engine{rules, {.boot_id = "recorded"}};
       const auto inputs = inputs_of(kSamples / name);
