@@ -22,7 +22,6 @@
 #include "commands/trace.h"
 #include "commands/verify.h"
 #include "commands/vet.h"
-#include "commands/vet.h"
 
 namespace mapscope {
 
@@ -44,7 +43,6 @@ int run(int argc, char **argv) {
   add_trace(app, command_line, selected);
   add_maps(app, selected);
   add_bpf_maps(app, selected);
-  add_vet(app, selected);
   add_vet(app, selected);
   add_record(app, command_line, selected);
   add_replay(app, selected);
