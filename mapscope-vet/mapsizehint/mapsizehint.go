@@ -5,8 +5,10 @@ package mapsizehint
 import (
 	"fmt"
 	"go/ast"
+	"go/printer"
 	"go/token"
 	"go/types"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 
@@ -88,9 +90,17 @@ func isHarmless(info *types.Info, statement ast.Stmt) bool {
 	})
 }
 
+// source prints the whole of an expression, where types.ExprString may shorten it.
+func source(fset *token.FileSet, expression ast.Expr) string {
+	var text strings.Builder
+	if err := printer.Fprint(&text, fset, expression); err != nil {
+		return types.ExprString(expression)
+	}
+	return text.String()
+}
+
 func report(pass *analysis.Pass, creation gosource.Creation, loop loop, size string) {
-	typeText := types.ExprString(creation.Type)
-	better := fmt.Sprintf("make(%s, %s)", typeText, size)
+	better := fmt.Sprintf("make(%s, %s)", source(pass.Fset, creation.Type), size)
 	upTo := ""
 	if !loop.keysDiffer {
 		upTo = "up to "

@@ -116,3 +116,19 @@ func conversions(codes []int, raw [][]byte) {
 	}
 	consume(byCode, texts)
 }
+
+func wholeType(names []string, codes map[uint32]int) {
+	set := make(map[string]struct{ seen, counted bool }) // want `set gets up to len\(names\) entries`
+	for _, name := range names {
+		set[name] = struct{ seen, counted bool }{}
+	}
+	functions := map[uint32]func(interface{ Name() string }) (int, error){} // want `functions gets len\(codes\) entries`
+	for code := range codes {
+		functions[code] = nil
+	}
+	digits := make(map[int]string) // want `digits gets 1000 entries`
+	for digit := range 1000 {
+		digits[digit] = ""
+	}
+	consume(set, functions, digits)
+}
