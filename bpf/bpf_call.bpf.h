@@ -107,6 +107,57 @@ static __always_inline void count_call(struct bpf_call_table *table, __u32 map_i
 	count_lost(table, BPF_CALL_LOST_TABLE_FULL);
 }
 
+/* Its place among the maps whose keys are wanted; BPF_CALL_SAMPLED_MAPS: none. */
+static __always_inline __u32 sampled_index(const struct bpf_call_table *table, __u32 map_id)
+{
+	for (__u32 i = 0; i < BPF_CALL_SAMPLED_MAPS && i < table->sampled_count; i++)
+		if (table->sampled[i].map_id == map_id)
+			return i;
+	return BPF_CALL_SAMPLED_MAPS;
+}
+
+enum key_memory { KEY_OF_USER,
+		  KEY_OF_KERNEL };
+
+/*
+ * A sample without bias in time: the first that fit, then each further one takes a random place
+ * with the probability that keeps all lookups of the window alike (Vitter's algorithm R).
+ */
+static __always_inline void sample_key(struct bpf_call_table *table, struct bpf_map *map,
+				       __u32 map_id, __u64 key, enum key_memory memory)
+{
+	__u32 index = sampled_index(table, map_id), bytes, place;
+	struct bpf_call_sampled *sampled;
+	struct bpf_call_looked_up *slot;
+	__u64 before;
+	long failed;
+
+	if (index >= BPF_CALL_SAMPLED_MAPS)
+		return;
+	sampled = &table->sampled[index];
+	before = __sync_fetch_and_add(&sampled->seen, 1);
+	place = before;
+	if (before >= table->keys_per_map)
+		place = bpf_get_prandom_u32() % (before + 1);
+	if (place >= table->keys_per_map)
+		return;
+	slot = &table->keys[(index * table->keys_per_map + place) & (BPF_CALL_KEYS - 1)];
+	bytes = BPF_CORE_READ(map, key_size);
+	if (bytes > BPF_CALL_KEY_BYTES)
+		bytes = BPF_CALL_KEY_BYTES;
+	if (__sync_val_compare_and_swap(&slot->writer, 0, 1)) {
+		__sync_fetch_and_add(&sampled->key_lost, 1);
+		return;
+	}
+	failed = memory == KEY_OF_USER ? bpf_probe_read_user(slot->key, bytes, (void *)key) : bpf_probe_read_kernel(slot->key, bytes, (void *)key);
+	if (failed) {
+		__sync_fetch_and_add(&sampled->key_lost, 1);
+		bytes = 0;
+	}
+	slot->bytes = bytes;
+	__sync_val_compare_and_swap(&slot->writer, 1, 0);
+}
+
 /* Whether the command is on entries of a map. */
 static __always_inline bool is_map_command(__u32 command, bool *is_batch)
 {

@@ -56,49 +56,6 @@ static __always_inline void hear_greeting(struct bpf_call_table *table, const st
 	table->own_tgid = bpf_get_current_pid_tgid() >> 32;
 }
 
-/*
- * A sample without bias in time: the first that fit, then each further one takes a random place
- * with the probability that keeps all lookups of the window alike (Vitter's algorithm R).
- */
-static __always_inline void sample_key(struct bpf_call_table *table, struct bpf_map *map,
-				       __u32 map_id, __u64 user_key)
-{
-	struct bpf_call_sampled *sampled;
-	struct bpf_call_looked_up *slot;
-	__u32 index, bytes, place;
-	__u64 before;
-
-	for (index = 0; index < BPF_CALL_SAMPLED_MAPS; index++) {
-		if (index >= table->sampled_count)
-			return;
-		if (table->sampled[index].map_id == map_id)
-			break;
-	}
-	if (index >= BPF_CALL_SAMPLED_MAPS)
-		return;
-	sampled = &table->sampled[index];
-	before = __sync_fetch_and_add(&sampled->seen, 1);
-	place = before;
-	if (before >= table->keys_per_map)
-		place = bpf_get_prandom_u32() % (before + 1);
-	if (place >= table->keys_per_map)
-		return;
-	slot = &table->keys[(index * table->keys_per_map + place) & (BPF_CALL_KEYS - 1)];
-	bytes = BPF_CORE_READ(map, key_size);
-	if (bytes > BPF_CALL_KEY_BYTES)
-		bytes = BPF_CALL_KEY_BYTES;
-	if (__sync_val_compare_and_swap(&slot->writer, 0, 1)) {
-		__sync_fetch_and_add(&sampled->key_lost, 1);
-		return;
-	}
-	if (bpf_probe_read_user(slot->key, bytes, (void *)user_key)) {
-		__sync_fetch_and_add(&sampled->key_lost, 1);
-		bytes = 0;
-	}
-	slot->bytes = bytes;
-	__sync_val_compare_and_swap(&slot->writer, 1, 0);
-}
-
 static __always_inline void count_update(struct bpf_call_table *table, __u32 id, __u64 done,
 					 long result)
 {
@@ -125,7 +82,7 @@ static __always_inline void count_element(struct bpf_call_table *table, struct b
 	}
 	count_call(table, id, BPF_CALL_LOOKUP, 0, 1);
 	if (table->sampled_count)
-		sample_key(table, map, id, call->element.key);
+		sample_key(table, map, id, call->element.key, KEY_OF_USER);
 }
 
 /*

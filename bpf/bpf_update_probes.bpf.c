@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Updates and deletes of maps where the kernel does them, behind both doors: bpf(2) and helpers of
+ * Updates and deletes of maps, and lookups of some, where the kernel does them, behind both doors: bpf(2) and helpers of
  * programs. What comes through bpf(2) is left to bpf_call_exit.bpf.c; the rest are programs.
  *
  * The functions are those that map operations point to: they are there in every kernel since 5.15,
@@ -65,6 +65,25 @@ static __noinline int end_delete(struct bpf_map *map)
 
 	if (table && table->is_counting && !is_own_call(table, map))
 		count_call(table, id, BPF_CALL_PROGRAM_DELETE, 0, 1);
+	return 0;
+}
+
+/*
+ * Lookups in hash maps: the verifier puts a call of this function in place of the helper, where it
+ * knows the map (htab_map_gen_lookup()). Where it does not, or there is no JIT, lookups may go past
+ * it. Only while keys are wanted: it taxes every lookup of the host.
+ */
+SEC("fentry/__htab_map_lookup_elem")
+int BPF_PROG(begin_htab_map_lookup_elem, struct bpf_map *map, void *key)
+{
+	struct bpf_call_table *table = call_table();
+	__u32 id = map->id;
+
+	if (!table || !table->is_counting ||
+	    sampled_index(table, id) >= BPF_CALL_SAMPLED_MAPS || is_own_call(table, map))
+		return 0;
+	count_call(table, id, BPF_CALL_PROGRAM_LOOKUP, 0, 1);
+	sample_key(table, map, id, (__u64)key, KEY_OF_KERNEL);
 	return 0;
 }
 

@@ -26,6 +26,7 @@ enum bpf_call_kind {
 	BPF_CALL_PROGRAM_UPDATE = 5,
 	BPF_CALL_PROGRAM_DELETE = 6,
 	BPF_CALL_PROGRAM_UPDATE_FAILED = 7,
+	BPF_CALL_PROGRAM_LOOKUP = 8, /* of sampled maps; not all of them come by the probe */
 };
 
 enum bpf_call_loss {

@@ -1,5 +1,6 @@
 // Updates and deletes by programs in a window: counted exactly where the kernel lets its update
 // functions be traced, and said to be unseen where it does not.
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -8,8 +9,8 @@
 namespace mapscope {
 namespace {
 
-using testing::CalledMap, testing::expect_outcome, testing::make_hash, testing::make_map,
-    testing::run_child, testing::update;
+using testing::CalledMap, testing::expect_outcome, testing::look_up, testing::make_hash,
+    testing::make_map, testing::run_child, testing::update;
 
 bpf_insn instruction(int code, int to, int from, int offset, std::int32_t number) {
   bpf_insn result{};
@@ -32,6 +33,11 @@ public:
     add(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_3, 0, 0, kValueAt);
     add(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_4, 0, 0, BPF_ANY);
     add(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_update_elem);
+  }
+
+  void look_up(const CalledMap &map, std::int32_t key) {
+    point_to(map, key);
+    add(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem);
   }
 
   void remove(const CalledMap &map, std::int32_t key) {
@@ -113,6 +119,33 @@ TEST_F(CallWindowProgramsBpfTest, ProgramsAreToldFromSystemCalls) {
   ASSERT_TRUE(answer.sees_programs_of(BPF_MAP_TYPE_ARRAY));
   ASSERT_TRUE(answer.calls.contains(array.id));
   EXPECT_EQ(answer.calls.at(array.id).program_updates, 1u * kRuns);
+}
+
+TEST_F(CallWindowProgramsBpfTest, KeysThatProgramsLookUpAreSampled) {
+  constexpr int kRuns = 200;
+  const CalledMap map = make_hash(10), other = make_hash(10);
+  CallingProgram calling;
+  calling.look_up(map, 5);
+  calling.look_up(other, 6);
+  const Fd program = calling.load();
+  ASSERT_TRUE(program) << std::strerror(errno);
+  const CallWindowAnswer answer = watch(
+      [&] {
+        EXPECT_OK(run_program(program, kRuns));
+        EXPECT_ERROR(ENOENT, look_up(map, 7)); // by the same function of the kernel
+      },
+      {map.id});
+  ASSERT_TRUE(answer.calls.contains(map.id));
+  EXPECT_FALSE(answer.calls.contains(other.id));
+  const MapCalls &calls = answer.calls.at(map.id);
+  EXPECT_EQ(calls.lookups, 1u);
+  EXPECT_EQ(calls.looked_up_of, 1u + calls.program_lookups);
+  EXPECT_EQ(calls.looked_up.size(), calls.looked_up_of);
+  if (!are_seen(answer))
+    GTEST_SKIP() << "programs are not seen here: " << answer.programs_unseen;
+  EXPECT_EQ(calls.program_lookups, 1u * kRuns);
+  const std::vector<std::byte> by_program{std::byte{5}, {}, {}, {}};
+  EXPECT_EQ(std::ranges::count(calls.looked_up, by_program), kRuns);
 }
 
 TEST_F(CallWindowProgramsBpfTest, WhatCantBeSeenIsSaidAgainEachTime) {

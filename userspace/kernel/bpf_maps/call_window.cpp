@@ -83,6 +83,9 @@ void add_counter(const bpf_call_counter &counter, CallWindowAnswer &answer) {
   case BPF_CALL_PROGRAM_DELETE:
     calls.program_deletes = counter.count;
     return;
+  case BPF_CALL_PROGRAM_LOOKUP:
+    calls.program_lookups = counter.count;
+    return;
   case BPF_CALL_PROGRAM_UPDATE_FAILED:
     calls.program_failures[error] = counter.count;
     return;
@@ -187,7 +190,7 @@ Result<void> CallWindow::open(const std::vector<std::uint32_t> &sample_keys_of) 
     state_->link.reset();
     return greeted;
   }
-  state_->probes.attach();
+  state_->probes.attach(!sample_keys_of.empty());
   state_->opened_ns = now_ns();
   tell(table.is_counting, 1);
   return {};

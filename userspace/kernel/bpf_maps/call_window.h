@@ -24,8 +24,12 @@ struct MapCalls {
   std::map<int, std::uint64_t> program_failures; // of updates by programs
   std::uint64_t program_updates = 0;             // where CallWindowAnswer::sees_programs_of()
   std::uint64_t program_deletes = 0;
+  // Lookups by programs, at least so many: only in hash and LRU hash maps whose keys are sampled,
+  // and only those that come by the probe. 0 says nothing.
+  std::uint64_t program_lookups = 0;
   // Keys of a sample of lookups, the first 64 bytes of each: a reservoir, in which every single
   // lookup of the window is as likely as any other (batches ask for no key, and are not in it).
+  // Through bpf(2), and those in program_lookups.
   std::vector<std::vector<std::byte>> looked_up;
   std::uint64_t looked_up_of = 0; // how many lookups they were taken of
 };

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -50,6 +51,7 @@ constexpr auto kTypes = std::to_array<MapTypeFunctions>({
 
 // What is tried first: every host has hash maps.
 constexpr std::string_view kTriedFirst = "htab_map_update_elem";
+constexpr std::string_view kLookup = "__htab_map_lookup_elem";
 
 std::string_view function_of(const bpf_program *program) {
   std::string_view section = bpf_program__section_name(program);
@@ -62,22 +64,28 @@ std::string reason_of(int error) {
   return error == kNotSupported ? "it does not support that" : std::strerror(error);
 }
 
-Result<UpdateSkeleton> load_probes(int table, bool only_first) {
-  const Handle<btf, btf__free> kernel_types{btf__load_vmlinux_btf()};
-  if (!kernel_types)
-    return fail(Errc::unsupported, "the kernel has no BTF");
+// Does not load what `is_wanted` does not want.
+Result<UpdateSkeleton> load_probes(int table,
+                                   const std::function<bool(std::string_view)> &is_wanted) {
+  keep_libbpf_words();
   auto opened = TRY(Opened<bpf_update_probes_bpf>::open());
   if (int status = bpf_map__reuse_fd(opened->maps.bpf_call_tables, table); status != 0)
     return std::unexpected(Error::from_errno("sharing the table of calls", -status));
   bpf_program *program = nullptr;
-  bpf_object__for_each_program(program, opened->obj) {
-    const std::string function(function_of(program));
-    const bool is_there =
-        btf__find_by_name_kind(kernel_types.get(), function.c_str(), BTF_KIND_FUNC) > 0;
-    if (!is_there || (only_first && function != kTriedFirst))
-      bpf_program__set_autoload(program, false);
-  }
+  bpf_object__for_each_program(program, opened->obj)
+      bpf_program__set_autoload(program, is_wanted(function_of(program)));
   return std::move(opened).load();
+}
+
+// Those functions that this kernel has: names come and go with releases.
+Result<UpdateSkeleton> load_all_probes(int table) {
+  const Handle<btf, btf__free> kernel_types{btf__load_vmlinux_btf()};
+  if (!kernel_types)
+    return fail(Errc::unsupported, "the kernel has no BTF");
+  return load_probes(table, [&](std::string_view function) {
+    return btf__find_by_name_kind(kernel_types.get(), std::string(function).c_str(),
+                                  BTF_KIND_FUNC) > 0;
+  });
 }
 
 std::uint64_t runs_missed(const bpf_program *program) {
@@ -114,8 +122,8 @@ UpdateProbes::~UpdateProbes() = default;
 UpdateProbes UpdateProbes::load(int table) {
   UpdateProbes probes{std::make_unique<State>()};
   for (bool only_first : {true, false}) {
-    keep_libbpf_words();
-    auto loaded = load_probes(table, only_first);
+    auto loaded = only_first ? load_probes(table, [](auto name) { return name == kTriedFirst; })
+                             : load_all_probes(table);
     if (!loaded) {
       probes.state_->problem =
           fmt::format("no probe on the kernel's update functions: {}", loaded.error().message());
@@ -123,7 +131,7 @@ UpdateProbes UpdateProbes::load(int table) {
       break;
     }
     probes.state_->skeleton.emplace(std::move(*loaded));
-    probes.attach();
+    probes.attach(false);
     const bool works = !probes.state_->placed.empty();
     probes.detach();
     if (!works) {
@@ -134,14 +142,14 @@ UpdateProbes UpdateProbes::load(int table) {
   return probes;
 }
 
-void UpdateProbes::attach() {
+void UpdateProbes::attach(bool with_lookups) {
   if (!state_->skeleton)
     return;
   keep_libbpf_words();
   state_->problem.clear();
   bpf_program *program = nullptr;
   bpf_object__for_each_program(program, (*state_->skeleton)->obj) {
-    if (!bpf_program__autoload(program))
+    if (!bpf_program__autoload(program) || (function_of(program) == kLookup && !with_lookups))
       continue;
     if (BpfLink link{bpf_program__attach(program)})
       state_->placed[function_of(program)] = {program, runs_missed(program), std::move(link)};

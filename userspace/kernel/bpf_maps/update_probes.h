@@ -18,7 +18,8 @@ public:
   UpdateProbes &operator=(UpdateProbes &&) noexcept;
   ~UpdateProbes();
 
-  void attach();
+  // `with_lookups`: of hash maps too, whose function is the busiest of all.
+  void attach(bool with_lookups);
   // enum bpf_map_type of the maps all of whose updates and deletes are seen now.
   std::vector<std::uint32_t> types() const;
   const std::string &problem() const; // a phrase; of the types that are not seen, if any are
