@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 
 #include "support/every_bpf_map.h"
 
@@ -215,6 +216,62 @@ TEST_F(KeyReaderBpfTest, KeysAreWrittenAsTheirTypeHasThem) {
   ASSERT_TRUE(answer);
   EXPECT_EQ(lines, std::vector<std::string>{
                        "{.address = 167772161, .port = 80, .zone = 3} = 12345678901"});
+}
+
+// struct record {char name[8]; enum colour colour; unsigned char bytes[3]; int at;}
+std::uint32_t add_record_type(btf *types) {
+  const int character = btf__add_int(types, "char", 1, BTF_INT_SIGNED);
+  const int byte = btf__add_int(types, "unsigned char", 1, 0);
+  const int number = btf__add_int(types, "int", 4, BTF_INT_SIGNED);
+  const int name = btf__add_array(types, number, character, 8);
+  const int bytes = btf__add_array(types, number, byte, 3);
+  const int colour = btf__add_enum(types, "colour", 4);
+  btf__add_enum_value(types, "RED", 0);
+  btf__add_enum_value(types, "GREEN", 1);
+  const int record = btf__add_struct(types, "record", 20);
+  btf__add_field(types, "name", name, 0, 0);
+  btf__add_field(types, "colour", colour, 64, 0);
+  btf__add_field(types, "bytes", bytes, 96, 0);
+  btf__add_field(types, "at", number, 128, 0);
+  return static_cast<std::uint32_t>(record);
+}
+
+TEST_F(KeyReaderBpfTest, StringsNamesAndListsAreWrittenAsSuch) {
+  const Handle<btf, btf__free> types{btf__new_empty()};
+  ASSERT_TRUE(types);
+  const std::uint32_t record = add_record_type(types.get());
+  ASSERT_EQ(btf__load_into_kernel(types.get()), 0);
+  LIBBPF_OPTS(bpf_map_create_opts, options, .btf_fd = static_cast<__u32>(btf__fd(types.get())),
+              .btf_key_type_id = record, .btf_value_type_id = record);
+  MadeBpfMap map{.name = "ms_records", .type = "percpu_hash"};
+  map.type_number = BPF_MAP_TYPE_PERCPU_HASH;
+  map.key_bytes = map.value_bytes = 20;
+  map.max_entries = 4;
+  map.fd = Fd{bpf_map_create(BPF_MAP_TYPE_PERCPU_HASH, "ms_records", 20, 20, 4, &options)};
+  ASSERT_TRUE(map.fd) << std::strerror(errno);
+  bpf_map_info info{};
+  std::uint32_t length = sizeof(info);
+  ASSERT_EQ(bpf_obj_get_info_by_fd(map.fd.get(), &info, &length), 0);
+  map.id = info.id;
+  struct {
+    char name[8] = "eth0";
+    std::uint32_t colour = 1;
+    unsigned char bytes[4] = {1, 0, 255, 0};
+    std::int32_t at = -5;
+  } key;
+  const MapDataFormatter formatter = MapDataFormatter::of(facts_for_keys(map));
+  const std::string text = formatter.key(std::as_bytes(std::span{&key, 1}));
+  EXPECT_EQ(text, "{.name = \"eth0\", .colour = GREEN, .bytes = [01 00 ff], .at = -5}");
+  // No string: what is behind the zero counts as well.
+  key.name[6] = '\x1b';
+  EXPECT_TRUE(formatter.key(std::as_bytes(std::span{&key, 1}))
+                  .starts_with("{.name = [65 74 68 30 00 00 1b 00], "));
+  // A value for each of three CPUs, each filled up to eight bytes.
+  const std::vector<std::byte> values(3 * 24);
+  EXPECT_TRUE(formatter.value(values).starts_with("[{.name = ")) << formatter.value(values);
+  EXPECT_LE(formatter.value(values).size(), 256u);
+  // Less than the type wants, as no kernel gives it.
+  EXPECT_EQ(formatter.key(std::vector<std::byte>(3)), "00 00 00 \"...\"");
 }
 
 TEST_F(KeyReaderBpfTest, WithoutATypeKeysAreHex) {

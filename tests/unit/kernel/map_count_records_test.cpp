@@ -150,23 +150,5 @@ TEST(MapDataTextTest, NothingIsLongerThanALine) {
   EXPECT_EQ(cut_map_text(euros).find('?'), std::string::npos);
 }
 
-TEST(MapDataTextTest, CastsGoAndLettersBecomeStrings) {
-  EXPECT_EQ(
-      without_casts("(struct flow_key){.address = (unsigned int)1,.port = (unsigned short)2,}"),
-      "{.address = 1, .port = 2}");
-  EXPECT_EQ(without_casts("(char[4])['m','a','p',]"), "\"map\"");
-  EXPECT_EQ(without_casts("{.name = (char[4])['\\'','(','\"',],.f = (void (*)(int))0x10,}"),
-            "{.name = \"\\'(\\\"\", .f = 0x10}");
-  EXPECT_EQ(without_casts("(int[2])[1,2,]"), "[1, 2]");
-  EXPECT_EQ(without_casts("(char)'a'"), "'a'");
-}
-
-TEST(MapDataTextTest, WhatIsCutAnywhereIsReadToItsEndAndNoFurther) {
-  const std::string whole =
-      "(struct a){.name = (char[4])['m','\\'','\\x01',],.b = (enum c)GREEN,.f = (void (*)(int))1,}";
-  for (std::size_t length = 0; length <= whole.size(); ++length)
-    EXPECT_LE(without_casts(whole.substr(0, length)).size(), 2 * length);
-}
-
 } // namespace
 } // namespace mapscope

@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kPageBytes = 64 * 1024;
 // A bucket that does not fit is taken in a larger page: with an honest hash it never comes to this.
 constexpr std::size_t kPageBytesMax = 16 * 1024 * 1024;
+// With entries larger than this a bucket is soon more than that: key by key, then.
+constexpr std::size_t kBatchedEntryBytesMax = 1024 * 1024;
 constexpr std::size_t kKeysAPage = 512; // key by key: some hundred microseconds
 constexpr std::uint64_t kRetriesMax = 100;
 constexpr int kNotSupported = 524; // ENOTSUPP, which is the kernel's own
@@ -127,6 +129,10 @@ Result<MapKeyWalk> MapKeyWalk::open(const BpfMapFacts &map, bool with_values) {
   }
   const std::size_t entry_bytes = map.key_bytes + std::max<std::size_t>(walk.value_bytes_, 1);
   walk.keys_a_page_ = std::max<std::size_t>(kPageBytes / entry_bytes, 1);
+  if (entry_bytes > kBatchedEntryBytesMax)
+    walk.is_batched_ = false;
+  if (walk.value_bytes_ > kPageBytesMax) // an array of one may have gigabytes
+    walk.with_values_ = false;
   walk.cursor_.resize(std::max<std::size_t>(map.key_bytes, sizeof(std::uint32_t)));
   walk.next_cursor_.resize(walk.cursor_.size());
   return walk;

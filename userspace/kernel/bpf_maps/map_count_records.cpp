@@ -183,7 +183,8 @@ std::optional<BpfMapFill> fill_of_record(const BpfMapFacts &map, const bpf_map_c
       return fill_with_entries(map, record.own_count, BpfMethod::counted, "the type's own count");
     return BpfMapFill{.entries = record.own_count,
                       .method = BpfMethod::counted,
-                      .note = record.own_count != 0 ? "registered" : "not registered"};
+                      .note = record.own_count != 0 ? "its functions are set"
+                                                    : "its functions are not set"};
   }
   if ((record.has & BPF_MAP_HAS_SLOTS) != 0)
     return fill_with_entries(map, record.own_count, BpfMethod::walked,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include <bpf/libbpf.h>
@@ -31,7 +32,9 @@ bool is_array(const BpfMapFacts &map) {
 }
 
 bool is_zero(std::span<const std::byte> bytes) {
-  return std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{0}; });
+  // Each byte as the one before it, and the first is zero.
+  return bytes.empty() || (bytes[0] == std::byte{0} &&
+                           std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 std::uint64_t values_not_zero(const MapKeyPage &page) {
@@ -54,6 +57,8 @@ KeyCount count_keys_until(const BpfMapFacts &map, std::uint64_t deadline_cpu_ns)
     auto page = walk->next();
     if (!page)
       return {.why = page.error().message()};
+    if (is_array(map) && page->count > 0 && page->values.empty())
+      return {.why = "its values are too large to be read"};
     count.looked += page->count;
     count.keys += is_array(map) ? values_not_zero(*page) : page->count;
     const std::uint64_t before = std::exchange(now, thread_cpu_ns());

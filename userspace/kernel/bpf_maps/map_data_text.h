@@ -13,10 +13,6 @@ inline constexpr std::size_t kMapDataTextMax = 256;
 // `0x0000002a (42)` of 4 or 8 bytes, which most likely are a number; else `6d 61 70 00 "map."`.
 std::string map_bytes_text(std::span<const std::byte> bytes);
 
-// What libbpf's dumper writes without what a reader of values does not need: the types in brackets
-// before them, and the letters of a string one by one.
-std::string without_casts(std::string_view dumped);
-
 // Fit for a terminal and for JSON, and no longer than kMapDataTextMax.
 std::string cut_map_text(std::string_view text);
 
