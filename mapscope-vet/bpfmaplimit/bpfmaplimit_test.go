@@ -13,7 +13,7 @@ import (
 
 func TestMistakesAreFoundAndNothingElse(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), bpfmaplimit.Analyzer,
-		"defects", "sound", "setslimits", "perfbuffers", "resized")
+		"defects", "sound", "setslimits", "givesaway", "perfbuffers", "resized")
 }
 
 func TestEachFindingNamesItsRule(t *testing.T) {

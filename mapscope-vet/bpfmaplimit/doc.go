@@ -28,4 +28,4 @@ from the library, local storages must have 0.
 
 Not reported is what may still be changed: literals that leave the package or are passed to
 functions that are not of the library, and all that are not passed straight to it in a
-package that sets a MaxEntries itself.`
+package that sets a MaxEntries itself or lets other packages do it.`

@@ -23,7 +23,7 @@ type literalFlow struct {
 	pass    *analysis.Pass
 	parents map[ast.Node]ast.Node
 
-	setsLimits             bool // the package assigns to MaxEntries somewhere
+	setsLimits             bool // the package assigns to MaxEntries somewhere, or lets others do it
 	namesTypesWithoutLimit bool // it has maps for which 0 is right
 }
 
@@ -40,8 +40,11 @@ func newLiteralFlow(pass *analysis.Pass) *literalFlow {
 				flow.parents[node] = stack[len(stack)-1]
 			}
 			stack = append(stack, node)
-			if field, ok := node.(*ast.SelectorExpr); ok && isLimit(pass.TypesInfo, field) && flow.isChanged(field) {
-				flow.setsLimits = true
+			switch node := node.(type) {
+			case *ast.SelectorExpr:
+				flow.setsLimits = flow.setsLimits || isLimit(pass.TypesInfo, node) && flow.isChanged(node)
+			case *ast.CallExpr:
+				flow.setsLimits = flow.setsLimits || flow.givesAway(node)
 			}
 			return true
 		})
@@ -54,6 +57,41 @@ func newLiteralFlow(pass *analysis.Pass) *literalFlow {
 		flow.namesTypesWithoutLimit = flow.namesTypesWithoutLimit || usesName(pass, ciliumPath, name)
 	}
 	return flow
+}
+
+// givesAway says whether a call hands a description of maps to code that is not of this package, nor of the
+// library.
+func (f *literalFlow) givesAway(call *ast.CallExpr) bool {
+	if function := f.called(call); function != nil && (function.Pkg() == f.pass.Pkg || isPath(function.Pkg(), ciliumPath)) {
+		return false
+	}
+	for _, argument := range call.Args {
+		t := f.pass.TypesInfo.TypeOf(argument)
+		if isNamed(t, ciliumPath, "MapSpec") || isNamed(t, ciliumPath, "CollectionSpec") {
+			return !isBuiltinOrType(f.pass.TypesInfo, call)
+		}
+	}
+	return false
+}
+
+// called returns the function or method of a call; nil: it is a value, or no function.
+func (f *literalFlow) called(call *ast.CallExpr) *types.Func {
+	var name *ast.Ident
+	switch function := ast.Unparen(call.Fun).(type) {
+	case *ast.Ident:
+		name = function
+	case *ast.SelectorExpr:
+		name = function.Sel
+	default:
+		return nil
+	}
+	function, _ := f.pass.TypesInfo.Uses[name].(*types.Func)
+	return function
+}
+
+func isBuiltinOrType(info *types.Info, call *ast.CallExpr) bool {
+	function := info.Types[call.Fun]
+	return function.IsBuiltin() || function.IsType()
 }
 
 // isChanged says whether a field is assigned to, or its address taken.
@@ -140,20 +178,8 @@ func (f *literalFlow) fateOfElement(literal *ast.CompositeLit) fate {
 }
 
 func (f *literalFlow) fateOfArgument(call *ast.CallExpr, value ast.Expr) fate {
-	if call.Fun == value {
-		return unknown
-	}
-	var called *ast.Ident
-	switch function := call.Fun.(type) {
-	case *ast.Ident:
-		called = function
-	case *ast.SelectorExpr:
-		called = function.Sel
-	default:
-		return unknown
-	}
-	function, ok := f.pass.TypesInfo.Uses[called].(*types.Func)
-	if !ok {
+	function := f.called(call)
+	if function == nil || call.Fun == value {
 		return unknown
 	}
 	if isPath(function.Pkg(), ciliumPath) {
