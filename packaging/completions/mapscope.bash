@@ -41,11 +41,12 @@ _mapscope() {
     local telling="--only --min-bytes --map --type --site --stack --summary --with-summary --json --format --time --output"
     local words=
     case $command in
-        '') words="verify trace maps bpf-maps record replay inspect daemon status doctor --help --version" ;;
+        '') words="verify trace maps bpf-maps vet record replay inspect daemon status doctor --help --version" ;;
         verify) words="$target --light --exact --json --output --record --help" ;;
         trace) words="$target --all-go --all --exact $telling --record --help" ;;
         maps) words="--pid --core --exe --snapshot --diff --sort --top --min-bytes --type --owners --no-owners --owner --site --group-by --learn --pprof --explain --payload --watch --save --fail-on --json --output --help" ;;
         bpf-maps) words="--sort --top --type --name --own --rates --budget --explain --keys --limit --values --watch --json --output --help" ;;
+        vet) words="--json --sarif --fail-on --disable --max-bytes --cpus --no-go --go-analyzer --go-timeout --help" ;;
         record) words="$target --all-go --rare --exact --help" ;;
         replay) words="--verify $telling --help" ;;
         inspect) words="--json --functions --help" ;;
@@ -53,7 +54,7 @@ _mapscope() {
         status) words="--socket --json --findings --help" ;;
         doctor) words="--json --help" ;;
     esac
-    if [[ $command =~ ^(inspect|record|replay)$ && $current != -* ]]; then
+    if [[ $command =~ ^(inspect|record|replay|vet)$ && $current != -* ]]; then
         COMPREPLY=($(compgen -f -- "$current"))
     else
         COMPREPLY=($(compgen -W "$words" -- "$current"))

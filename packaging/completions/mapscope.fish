@@ -1,12 +1,13 @@
 # Completion of mapscope for fish; installed as share/fish/vendor_completions.d/mapscope.fish.
 complete -c mapscope -f
 
-set -l commands verify trace maps bpf-maps record replay inspect daemon status doctor
+set -l commands verify trace maps bpf-maps vet record replay inspect daemon status doctor
 set -l none "not __fish_seen_subcommand_from $commands"
 complete -c mapscope -n $none -a verify -d "Prove that map operations do no file I/O"
 complete -c mapscope -n $none -a trace -d "Tell each map creation, growth and memory system call"
 complete -c mapscope -n $none -a maps -d "Show every map of a process, from its memory"
 complete -c mapscope -n $none -a bpf-maps -d "Show the maps of the kernel, how full and how busy they are"
+complete -c mapscope -n $none -a vet -d "Find what will bloat in BPF objects and Go sources"
 complete -c mapscope -n $none -a record -d "Keep what the kernel said of a run"
 complete -c mapscope -n $none -a replay -d "Say of a recorded run what trace or verify says live"
 complete -c mapscope -n $none -a inspect -d "What mapscope can see of a Go binary"
@@ -90,6 +91,19 @@ complete -c mapscope -n $bpf_maps -l limit -x -d "So many keys"
 complete -c mapscope -n $bpf_maps -l values -d "Values too; or count those of arrays that are not zero"
 complete -c mapscope -n $bpf_maps -l watch -x -d "Look again every so many seconds"
 complete -c mapscope -n $bpf_maps -s o -l output -r -F -d "Write to this file"
+
+# What may bloat, before it runs.
+set -l vet "__fish_seen_subcommand_from vet"
+complete -c mapscope -n $vet -r -F
+complete -c mapscope -n $vet -l json -d "Report as JSON"
+complete -c mapscope -n $vet -l sarif -d "Report as SARIF, for code scanning"
+complete -c mapscope -n $vet -l fail-on -x -a "note warning error never" -d "Status 1 from this level on"
+complete -c mapscope -n $vet -l disable -x -a "bpf-no-limit bpf-huge bpf-percpu bpf-prealloc bpf-lru-evicts bpf-no-btf bpf-bad-type bpf-bad-flags bpf-wrong-size go-bpf-no-limit go-bpf-huge go-bpf-wrong-size go-map-no-hint go-map-in-loop" -d "A rule that is not told"
+complete -c mapscope -n $vet -l max-bytes -x -a "256MiB 1GiB" -d "Memory of one map that is an error"
+complete -c mapscope -n $vet -l cpus -x -d "CPUs that per-CPU maps are judged for"
+complete -c mapscope -n $vet -l no-go -d "Leave Go sources out"
+complete -c mapscope -n $vet -l go-analyzer -r -F -d "The program mapscope-vet"
+complete -c mapscope -n $vet -l go-timeout -x -d "Seconds for one run of go vet"
 
 # The daemon.
 complete -c mapscope -n "__fish_seen_subcommand_from daemon" -l config -r -F -d "The configuration"

@@ -113,8 +113,8 @@ std::optional<BpfMapCost> bpf_map_cost(const BpfDeclaredMap &map, std::uint32_t 
   case BpfMapType::perf_event_array:
     return table_cost(times(sizes.entries == 0 ? cpus : sizes.entries, kPointer));
   case BpfMapType::stack_trace:
-    return table_cost(
-        times(std::bit_ceil(sizes.entries), plus(kPointer + kStackBucket, aligned(sizes.value))));
+    return table_cost(plus(times(std::bit_ceil(sizes.entries), kPointer),
+                           times(sizes.entries, plus(kStackBucket, aligned(sizes.value)))));
   case BpfMapType::lpm_trie: // the four bytes of the prefix's length are in the node
     return growing_cost(0, sizes.entries,
                         kTrieNode + (sizes.key < 4 ? 0 : sizes.key - 4) + sizes.value);
