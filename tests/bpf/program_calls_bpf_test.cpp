@@ -29,9 +29,10 @@ struct TestMap {
 };
 
 TestMap make_test_map(bpf_map_type type, std::uint32_t key_bytes, std::uint32_t value_bytes,
-                      const bpf_map_create_opts *options = nullptr) {
+                      const bpf_map_create_opts *options = nullptr,
+                      std::uint32_t max_entries = 16) {
   TestMap map;
-  map.fd = Fd{bpf_map_create(type, "rates", key_bytes, value_bytes, 16, options)};
+  map.fd = Fd{bpf_map_create(type, "rates", key_bytes, value_bytes, max_entries, options)};
   EXPECT_TRUE(map.fd) << std::strerror(errno);
   bpf_map_info info{};
   __u32 bytes = sizeof(info);
@@ -58,14 +59,14 @@ BpfCode &add_call(BpfCode &code, const Fd &map, std::int32_t helper) {
   return code.call(helper);
 }
 
-Fd load(const BpfCode &code) {
+Fd load(const BpfCode &code, bpf_prog_type type = BPF_PROG_TYPE_SOCKET_FILTER) {
   std::array<char, 16384> words{};
   bpf_prog_load_opts options{};
   options.sz = sizeof(options);
   options.log_level = 1;
   options.log_buf = words.data();
   options.log_size = words.size();
-  Fd program{bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "rates", "GPL", code.instructions().data(),
+  Fd program{bpf_prog_load(type, "rates", "GPL", code.instructions().data(),
                            code.instructions().size(), &options)};
   EXPECT_TRUE(program) << std::strerror(errno) << "\n" << words.data();
   return program;
@@ -245,6 +246,28 @@ TEST_F(ProgramCallsBpfTest, TargetsOfTailCallsHaveNoUpperBound) {
   EXPECT_FALSE(rates.lookups.upper);
   EXPECT_NE(rates.lookups.note.find("tail call"), std::string::npos) << rates.lookups.note;
   EXPECT_EQ(rates.deletes.upper, 0.0);
+}
+
+// Of a type that no other test uses, since this concerns all programs of its type.
+TEST_F(ProgramCallsBpfTest, AnyProgramMayBeInATableThatIsTooLargeToRead) {
+  constexpr auto kType = BPF_PROG_TYPE_SCHED_ACT;
+  const auto map = make_test_hash();
+  const auto table = make_test_map(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, nullptr, 100'000);
+  BpfCode code = with_key();
+  const Fd program =
+      load(add_call(code, map.fd, BPF_FUNC_map_lookup_elem).set(BPF_REG_0, 0).exit(), kType);
+  const Fd caller = load(BpfCode{}
+                             .map(BPF_REG_2, table.fd.get())
+                             .set(BPF_REG_3, 1)
+                             .call(BPF_FUNC_tail_call)
+                             .set(BPF_REG_0, 0)
+                             .exit(),
+                         kType);
+  const auto rates = rates_of(map, [&] { run(program); });
+  EXPECT_GE(rates.lookups.lower * seconds_most_, kRuns * 0.999999);
+  EXPECT_FALSE(rates.lookups.upper);
+  EXPECT_NE(rates.lookups.note.find("may be"), std::string::npos) << rates.lookups.note;
+  EXPECT_FALSE(answer_.problems.empty());
 }
 
 TEST_F(ProgramCallsBpfTest, AMapInAMapHasAnUpperBound) {

@@ -23,11 +23,12 @@ namespace mapscope {
 
 namespace {
 
-constexpr std::uint64_t kHeldEntriesMax = 8192; // of maps of programs and maps, in one window
+constexpr std::uint64_t kHeldEntriesMax = 16384; // of maps of programs and maps, in one window
 constexpr std::uint32_t kNetfilterType = 32; // BPF_PROG_TYPE_NETFILTER, since 6.4: the last known
 
 // What is learnt of a program once.
 struct AnalysedProgram {
+  std::uint32_t type = 0;
   std::vector<std::uint32_t> map_ids;
   ProgramCallSites sites;
   std::string problem; // why there are no sites
@@ -142,7 +143,7 @@ struct ProgramCalls::State {
   std::uint64_t begun_ns = 0;
   std::map<std::uint32_t, ProgramGlance> at_begin;
   std::set<std::uint32_t> tail_called;
-  bool knows_tail_called = true;
+  std::set<std::uint32_t> types_in_doubt; // of which any program may be: not all tables were read
 
   Result<std::map<std::uint32_t, ProgramGlance>> glance_at_all();
   const AnalysedProgram &analyse(const ProgramGlance &program);
@@ -172,6 +173,7 @@ const AnalysedProgram &ProgramCalls::State::analyse(const ProgramGlance &program
   if (!is_new)
     return found->second;
   AnalysedProgram &result = found->second;
+  result.type = program.type;
   auto code = read_program_code(program.identity.id);
   if (!code) {
     result.problem = code.error().message();
@@ -195,19 +197,21 @@ HolderKind ProgramCalls::State::holder(std::uint32_t map_id) {
 }
 
 // What may be the target of a tail call: its runs are in no count. A map of programs can't be in a
-// map of maps, so all of them are in the lists of those that jump through them.
+// map of maps, so all of them are in the lists of those that jump through them, and programs only
+// jump to their own type.
 void ProgramCalls::State::find_tail_called() {
-  std::set<std::uint32_t> jump_tables;
+  std::map<std::uint32_t, std::set<std::uint32_t>> jump_tables; // types of their users
   for (const auto &[identity, program] : analysed)
     if (program.sites.has_tail_calls || !program.problem.empty())
       for (auto map_id : program.map_ids)
         if (holder(map_id) == HolderKind::of_programs)
-          jump_tables.insert(map_id);
+          jump_tables[map_id].insert(program.type);
   std::uint64_t entries_left = kHeldEntriesMax;
-  for (auto map_id : jump_tables) {
+  for (const auto &[map_id, types] : jump_tables) {
     const auto held = ids_held_by(map_id, entries_left);
     tail_called.insert(held.ids.begin(), held.ids.end());
-    knows_tail_called = knows_tail_called && held.is_complete;
+    if (!held.is_complete)
+      types_in_doubt.insert(types.begin(), types.end());
   }
 }
 
@@ -253,10 +257,11 @@ void ProgramCalls::State::tell_uncounted(std::vector<ProgramInWindow> &programs)
       program.has_lower = false;
     if (!program.uncounted.empty())
       continue;
-    if (!knows_tail_called || tail_called.contains(glance.identity.id))
+    const bool is_tail_called = tail_called.contains(glance.identity.id);
+    if (is_tail_called || types_in_doubt.contains(glance.type))
       program.uncounted =
           fmt::format("{} {} the target of tail calls, which are not counted as runs",
-                      title_of(glance), knows_tail_called ? "is" : "may be");
+                      title_of(glance), is_tail_called ? "is" : "may be");
     else if (glance.type == BPF_PROG_TYPE_EXT)
       program.uncounted = fmt::format("{} replaces a function of another program, whose calls "
                                       "are not counted as runs",
@@ -326,10 +331,11 @@ ProgramCallsAnswer ProgramCalls::State::answer(const std::vector<ProgramInWindow
     answer.problems.push_back(
         fmt::format("The calls of {} BPF programs could not be found in their code: {}.", unread,
                     first_unread));
-  if (!knows_tail_called)
-    answer.problems.push_back(fmt::format(
-        "The maps of programs for tail calls have more than {} entries: there are no upper bounds.",
-        kHeldEntriesMax));
+  if (!types_in_doubt.empty())
+    answer.problems.push_back(fmt::format("The maps of programs for tail calls could not be read "
+                                          "whole, or have more than {} entries: "
+                                          "programs of their types have no upper bounds.",
+                                          kHeldEntriesMax));
   return answer;
 }
 
@@ -344,7 +350,7 @@ Result<void> ProgramCalls::begin() {
   if (!state_->calls)
     state_->calls = TRY(KernelCalls::read());
   state_->tail_called.clear();
-  state_->knows_tail_called = true;
+  state_->types_in_doubt.clear();
   // What is dear comes first, so that runs are taxed for the window only.
   for (const auto &[id, program] : TRY(state_->glance_at_all()))
     state_->analyse(program);

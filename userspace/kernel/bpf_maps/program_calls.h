@@ -20,8 +20,8 @@ struct ProgramCallRates {
 
 struct ProgramCallsAnswer {
   std::uint64_t window_ns = 0;
-  // By id of the map. A map that is in no program's list can only be reached through another map,
-  // or not at all: it is not in here.
+  // By id of the map. Those that programs name, and those that are in a map of maps of a program
+  // that ran: of these there is an upper bound only.
   std::map<std::uint32_t, ProgramCallRates> rates;
   std::vector<std::string> problems;
 };
@@ -33,8 +33,10 @@ public:
   ProgramCalls &operator=(ProgramCalls &&) noexcept;
   ~ProgramCalls();
 
-  // From begin() to end() the kernel counts runs (some 20 ns a run, for every program of the host).
-  // Code is read once for each program. Errors: denied, unsupported, system.
+  // From begin() to end() the kernel counts runs (20 to 70 ns a run, for every program of the
+  // host). Code is read once for each program. A rate is of the runs that ended in the window; not
+  // in it is what a program did that was loaded and unloaded within. Errors: denied (also: kernel
+  // addresses are hidden), unsupported, system.
   Result<void> begin();
   Result<ProgramCallsAnswer> end();
 
