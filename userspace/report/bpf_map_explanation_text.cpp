@@ -179,7 +179,10 @@ private:
   }
 
   static std::string how_known(const BpfRate &rate) {
-    std::string how = rate.exact ? "counted" : rate.estimate ? "runs times call sites" : "";
+    const bool is_never = rate.upper == 0; // its note says why
+    std::string how = rate.exact                   ? "counted"
+                      : rate.estimate && !is_never ? "runs times call sites"
+                                                   : "";
     if (!rate.note.empty())
       how += (how.empty() ? "" : ": ") + printable(rate.note);
     return how.empty() ? "" : fmt::format(" ({})", how);

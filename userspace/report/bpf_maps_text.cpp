@@ -79,21 +79,18 @@ struct BpfTable {
                        map.facts.memory_bytes ? format_bytes(*map.facts.memory_bytes) : "-",
                        map.facts.id);
     out += printable(map.facts.type) + "\n";
-    add_name(map.facts);
+    add_name(map);
     if (map.rates && map.rates->window_ns != 0)
       line(fmt::format("lookups {}, updates {}, deletes {}", rate_text(lookups_of(*map.rates)),
                        rate_text(updates_of(*map.rates)), rate_text(deletes_of(*map.rates))),
            4);
     add_growth(map);
-    if (map.fill.method == BpfMethod::unknown && !map.fill.note.empty())
-      out += coloured("    not known: " + wrapped(printable(map.fill.note), 15, 6), Colour::dim,
-                      colour) +
-             "\n";
     for (const std::string &advice : row.advice)
       out += coloured("  -> ", Colour::yellow, colour) + wrapped(printable(advice), 5, 5) + "\n";
   }
 
-  void add_name(const BpfMapFacts &facts) {
+  void add_name(const BpfMapSample &map) {
+    const BpfMapFacts &facts = map.facts;
     const std::string name = cut_to(name_text(facts), kLineWidth / 2);
     std::string about;
     const auto add = [&about](std::string_view text) {
@@ -109,6 +106,8 @@ struct BpfTable {
       add("pinned at " + printable(facts.pinned_paths.front()));
     if (facts.pinned_paths.size() > 1)
       add(fmt::format("and {} more", facts.pinned_paths.size() - 1));
+    if (map.fill.method == BpfMethod::unknown)
+      add(printable(map.fill.note));
     out += "  " + coloured(name, Colour::bold, colour);
     if (!about.empty())
       out += "  " + wrapped(about, name.size() + 4, 4);

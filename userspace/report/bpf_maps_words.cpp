@@ -98,7 +98,7 @@ std::string entries_text(const BpfMapFacts &facts, const BpfMapFill &fill) {
     return fmt::format("{}{}/{}", about, format_bytes(*fill.used_bytes),
                        format_bytes(facts.max_entries));
   return fmt::format("{}{}/{}", about, fill.entries ? format_count(*fill.entries) : "-",
-                     format_count(facts.max_entries));
+                     facts.max_entries != 0 ? format_count(facts.max_entries) : "-");
 }
 
 std::string_view words_for_flag(std::string_view flag) {

@@ -129,12 +129,24 @@ TEST(BpfMapRatesTest, WhatWasSeenIsBetterThanAnEstimate) {
   EXPECT_FALSE(lookups.is_exact);
 }
 
-TEST(BpfMapRatesTest, AMapThatNoProgramNamesIsNotKnown) {
+TEST(BpfMapRatesTest, AMapThatAnotherMayHoldIsNotKnown) {
   const BpfMapRates rates =
       rates_of({.id = 5}, window_of_two_seconds(), ProgramCallsAnswer{.window_ns = kSecond});
   EXPECT_FALSE(rates.program_lookups.estimate);
   EXPECT_FALSE(lookups_of(rates).upper);
   EXPECT_NE(rates.program_lookups.note, "");
+}
+
+TEST(BpfMapRatesTest, WhatNoProgramCanReachNoneCalls) {
+  const ProgramCallsAnswer programs{.window_ns = kSecond};
+  const auto calls = window_of_two_seconds();
+  const std::set<std::uint32_t> inner{6};
+  const BpfMapRates rates = rates_of({.id = 5}, calls, programs, inner);
+  EXPECT_EQ(rates.program_lookups.upper, 0);
+  EXPECT_EQ(lookups_of(rates).upper, 0);
+  EXPECT_FALSE(rates_of({.id = 6}, calls, programs, inner).program_lookups.estimate);
+  const BpfMapFacts used{.id = 7, .programs = {{.id = 1}}};
+  EXPECT_FALSE(rates_of(used, calls, programs, inner).program_lookups.estimate);
 }
 
 TEST(BpfMapHistoryTest, TellsWhenAMapIsFull) {

@@ -31,8 +31,7 @@ TEST(BpfMapsTextTest, ATableOfMaps) {
                   "       2.56 KiB/256 KiB c  <1% #.......         -       7  ringbuf\n"
                   "  events\n"
                   "                   -/16 ?    -                  -       9  queue\n"
-                  "  bad?[2J  mapscope's own\n"
-                  "    not known: a queue has no keys to go through\n"
+                  "  bad?[2J  mapscope's own, a queue has no keys to go through\n"
                   "1 more; --top N shows more, --top 0 all of them\n");
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/format.h"
+#include "kernel/bpf_maps/key_reader.h"
 
 namespace mapscope {
 namespace {
@@ -51,14 +52,22 @@ void add_calls(const MapCalls &calls, const CallWindowAnswer &answer, bool sees_
   rates.program_deletes = seen_rate(calls.program_deletes, answer.window_ns);
 }
 
-void add_programs(const BpfMapFacts &map, const ProgramCallsAnswer &answer, BpfMapRates &rates) {
+// What a program can't reach it does not call.
+BpfRate never_called() {
+  return {.estimate = 0, .lower = 0, .upper = 0, .note = "no program uses it"};
+}
+
+void add_programs(const BpfMapFacts &map, const ProgramCallsAnswer &answer, bool may_be_inner,
+                  BpfMapRates &rates) {
   const auto found = answer.rates.find(map.id);
   ProgramCallRates estimated;
   if (found != answer.rates.end())
     estimated = found->second;
-  else
+  else if (may_be_inner || !map.programs.empty())
     estimated.lookups = estimated.updates = estimated.deletes =
-        not_seen("no program names it; one may reach it through another map");
+        not_seen("programs reach it through another map, if at all");
+  else
+    estimated.lookups = estimated.updates = estimated.deletes = never_called();
   rates.program_lookups = std::move(estimated.lookups);
   // What was seen is better than any estimate.
   if (!rates.program_updates.exact)
@@ -69,8 +78,31 @@ void add_programs(const BpfMapFacts &map, const ProgramCallsAnswer &answer, BpfM
 
 } // namespace
 
+std::optional<InnerMaps> inner_maps_of(std::span<const BpfMapFacts> maps) {
+  constexpr std::uint64_t kInnerMax = 100'000; // of one map; more are not gone through
+  InnerMaps ids;
+  for (const BpfMapFacts &map : maps) {
+    if (map.type != "array_of_maps" && map.type != "hash_of_maps")
+      continue;
+    // The value of such a map is the id of the map that it holds.
+    const auto read =
+        read_keys(map, {.keys_max = kInnerMax, .with_values = true}, [&](auto, auto value) {
+          std::uint32_t id = 0;
+          if (value.size() != sizeof(id))
+            return false; // then it is not complete
+          std::memcpy(&id, value.data(), sizeof(id));
+          ids.insert(id);
+          return true;
+        });
+    if (!read || !read->is_complete)
+      return std::nullopt;
+  }
+  return ids;
+}
+
 BpfMapRates rates_of(const BpfMapFacts &map, const std::optional<CallWindowAnswer> &calls,
-                     const std::optional<ProgramCallsAnswer> &programs) {
+                     const std::optional<ProgramCallsAnswer> &programs,
+                     const std::optional<InnerMaps> &inner_maps) {
   BpfMapRates rates;
   if (calls && calls->window_ns != 0) {
     rates.window_ns = calls->window_ns;
@@ -83,7 +115,7 @@ BpfMapRates rates_of(const BpfMapFacts &map, const std::optional<CallWindowAnswe
   }
   if (programs && programs->window_ns != 0) {
     rates.window_ns = rates.window_ns != 0 ? rates.window_ns : programs->window_ns;
-    add_programs(map, *programs, rates);
+    add_programs(map, *programs, !inner_maps || inner_maps->contains(map.id), rates);
   } else {
     rates.program_lookups = not_seen("runs of programs were not counted");
     if (!rates.program_updates.exact)
@@ -126,7 +158,8 @@ void BpfMapRateWindow::open(const RatesWanted &wanted) {
         fmt::format("runs of programs are not counted: {}", begun.error().message()));
 }
 
-LookedUpKeys BpfMapRateWindow::close(BpfMapsLook &look) {
+LookedUpKeys BpfMapRateWindow::close(BpfMapsLook &look,
+                                     const std::optional<InnerMaps> &inner_maps) {
   std::optional<CallWindowAnswer> calls;
   std::optional<ProgramCallsAnswer> programs;
   if (programs_are_open_) {
@@ -144,7 +177,7 @@ LookedUpKeys BpfMapRateWindow::close(BpfMapsLook &look) {
           fmt::format("calls of bpf(2) are not known: {}", answer.error().message()));
   }
   for (BpfMapSample &map : look.maps)
-    map.rates = rates_of(map.facts, calls, programs);
+    map.rates = rates_of(map.facts, calls, programs, inner_maps);
   for (std::string &problem : problems_)
     look.problems.push_back(std::move(problem));
   if (programs)

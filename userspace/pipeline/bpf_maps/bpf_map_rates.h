@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,12 +25,18 @@ struct RatesWanted {
 // By id of the map.
 using LookedUpKeys = std::map<std::uint32_t, std::vector<std::vector<std::byte>>>;
 
+using InnerMaps = std::set<std::uint32_t>;
+
+// Those of the maps that other maps hold, by id: programs reach these without naming them. Absent:
+// not known of all.
+std::optional<InnerMaps> inner_maps_of(std::span<const BpfMapFacts> maps);
+
 class BpfMapRateWindow {
 public:
   // What can't be opened is told by close().
   void open(const RatesWanted &wanted);
   // Gives each map of the look its rates, and the look what could not be seen.
-  LookedUpKeys close(BpfMapsLook &look);
+  LookedUpKeys close(BpfMapsLook &look, const std::optional<InnerMaps> &inner_maps);
 
 private:
   Result<> open_calls(const std::vector<std::uint32_t> &sample_keys_of);
@@ -43,6 +51,7 @@ private:
 
 // The rates of one map; pure. Either answer may be missing, then nothing is said of its part.
 BpfMapRates rates_of(const BpfMapFacts &map, const std::optional<CallWindowAnswer> &calls,
-                     const std::optional<ProgramCallsAnswer> &programs);
+                     const std::optional<ProgramCallsAnswer> &programs,
+                     const std::optional<InnerMaps> &inner_maps = std::nullopt);
 
 } // namespace mapscope

@@ -37,13 +37,16 @@ public:
     const std::uint64_t cpu_before = now_ns(CLOCK_THREAD_CPUTIME_ID);
     MapFactsAnswer facts = TRY(find_bpf_maps({.with_holders = options.with_holders}));
     name_holders(facts, options.with_holders);
+    std::optional<InnerMaps> inner_maps;
+    if (options.rate_window.count() > 0)
+      inner_maps = inner_maps_of(facts.maps);
     if (options.only)
       std::erase_if(facts.maps, [&](const BpfMapFacts &map) { return map.id != *options.only; });
     BpfMapsLook look{.vanished = facts.vanished, .problems = std::move(facts.problems)};
     count(facts.maps, options, look);
     add_to_history(look, !options.only);
     if (options.rate_window.count() > 0 && !is_over(stop))
-      add_rates(options, stop, look);
+      add_rates(options, inner_maps, stop, look);
     look.cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before;
     return look;
   }
@@ -88,12 +91,13 @@ private:
                       BpfMapHistory::kMapsMax, history_.left_out()));
   }
 
-  void add_rates(const BpfLookOptions &options, const std::atomic<bool> *stop, BpfMapsLook &look) {
+  void add_rates(const BpfLookOptions &options, const std::optional<InnerMaps> &inner_maps,
+                 const std::atomic<bool> *stop, BpfMapsLook &look) {
     rates_.open({.programs = options.program_rates,
                  .system_calls = options.system_rates,
                  .sample_keys_of = options.sample_keys_of});
     wait_within(options.rate_window, stop);
-    const LookedUpKeys keys = rates_.close(look);
+    const LookedUpKeys keys = rates_.close(look, inner_maps);
     for (const std::uint32_t id : options.sample_keys_of)
       if (auto map = std::ranges::find(look.maps, id, [](const auto &it) { return it.facts.id; });
           map != look.maps.end())
