@@ -284,6 +284,25 @@ TEST_F(MapFactsBpfTest, PinsOfOtherMountNamespacesAreFoundThroughTheirProcesses)
   ::rmdir(directory);
 }
 
+TEST_F(MapFactsBpfTest, MountsOfStrangersAreNotEntered) {
+  char directory[] = "/tmp/mapscope_stranger_XXXXXX";
+  ASSERT_NE(::mkdtemp(directory), nullptr);
+  {
+    const StayingChild child{[&] {
+      return ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+             ::mount("none", directory, "bpf", 0, nullptr) == 0;
+    }};
+    if (child.is_ready()) { // Linux 6.9 and newer
+      const MapFactsAnswer answer = look();
+      EXPECT_FALSE(answer.knows_holders);
+      EXPECT_TRUE(std::ranges::any_of(answer.problems, [&](const std::string &problem) {
+        return problem.contains(directory);
+      }));
+    }
+  }
+  ::rmdir(directory);
+}
+
 TEST_F(MapFactsBpfTest, ProgramsThatUseAMapAreNamedAndDateIt) {
   auto map = make_bpf_map("hash", "ms_used", 16);
   ASSERT_TRUE(map);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -93,7 +92,12 @@ Result<HeldObjects> held_objects_by_iterator() {
 HeldObjects find_held_objects() {
   if (auto held = held_objects_by_iterator())
     return *std::move(held);
-  return held_objects_by_proc();
+  HeldObjects held = held_objects_by_proc();
+  if (!in_initial_pid_namespace() && held.is_complete) {
+    held.is_complete = false;
+    held.problem = "Of those who hold maps, only processes of this pid namespace are known.";
+  }
+  return held;
 }
 
 } // namespace mapscope

@@ -1,6 +1,7 @@
 // The text of fdinfo, and maps to try it on; see map_memory.h.
 #include "kernel/bpf_maps/map_memory.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <string>

@@ -1,7 +1,8 @@
 // Ids and descriptors of programs; see map_programs.h.
 #include "kernel/bpf_maps/map_programs.h"
 
-#include <array>
+#include <algorithm>
+#include <cstring>
 #include <string_view>
 
 #include <bpf/bpf.h>

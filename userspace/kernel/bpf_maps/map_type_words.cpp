@@ -1,6 +1,7 @@
 // BTF by libbpf; see map_type_words.h.
 #include "kernel/bpf_maps/map_type_words.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <string_view>

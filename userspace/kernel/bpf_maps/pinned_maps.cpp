@@ -1,8 +1,8 @@
 // Mounts, directories and what their files are; see pinned_maps.h.
 #include "kernel/bpf_maps/pinned_maps.h"
 
-#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <set>
 #include <string_view>
@@ -29,6 +29,7 @@ namespace mapscope {
 namespace {
 
 constexpr std::size_t kMountTableBytesMax = 8 << 20;
+constexpr std::size_t kProblemsMax = 8;
 
 // What a file of a BPF file system pins; no id where it is nothing that is told, or not for us.
 HeldObject pinned_object(const std::string &path) {
@@ -58,15 +59,27 @@ public:
     const std::vector<MountPoint> mounts = bpf_mounts(table, walked_);
     for (const MountPoint &mount : mounts) {
       if (is_behind_waiting_mount(table, mount.path, !shown.empty())) {
-        answer_.problems.push_back(
-            fmt::format("The BPF file system on {} was not looked at: it lies in one that may "
-                        "keep its readers waiting.",
+        say(fmt::format("The BPF file system on {} was not looked at: it lies in one that may keep "
+                        "its readers waiting.",
                         printable(shown + mount.path)));
         continue;
       }
       look_at_mount(root, mount, shown);
     }
     walked_.insert(walked_.end(), mounts.begin(), mounts.end());
+  }
+
+  // Of a namespace that is not to be walked.
+  void leave_out_mounts(const std::string &table_text, const std::string &shown) {
+    for (const MountPoint &mount : bpf_mounts(parse_mount_table(table_text), walked_))
+      say(fmt::format("The BPF file system on {} was not looked at: it lies in a user namespace of "
+                      "its own.",
+                      printable(shown + mount.path)));
+  }
+
+  void say(std::string problem) {
+    if (answer_.problems.size() < kProblemsMax)
+      answer_.problems.push_back(std::move(problem));
   }
 
   bool is_spent() const {
@@ -76,8 +89,7 @@ public:
 
   PinnedMaps answer() && {
     if (is_cut_)
-      answer_.problems.push_back(
-          fmt::format("Not all pins are known: after {} files of BPF file systems, the time for "
+      say(fmt::format("Not all pins are known: after {} files of BPF file systems, the time for "
                       "them was over, or they lie deeper than {} directories.",
                       entries_, limits_.depth_max));
     return std::move(answer_);
@@ -152,28 +164,44 @@ private:
   PinnedMaps answer_;
 };
 
-// Tells namespaces apart; 0: not for us to see.
+// Tells namespaces apart; 0: not for us to see, or the process has ended.
 std::uint64_t namespace_of(std::string_view process, std::string_view kind) {
   struct stat status{};
   const std::string path = fmt::format("/proc/{}/ns/{}", process, kind);
+  errno = 0;
   return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
-// One process of each other mount namespace.
-std::vector<std::string> processes_of_other_namespaces(std::size_t namespaces_max) {
-  std::vector<std::string> processes;
+struct ForeignNamespace {
+  pid_t pid = 0; // of one process in it
+  // Whoever has a user namespace of their own mounts what they like, and could keep us waiting.
+  bool is_trusted = false;
+};
+
+struct ForeignNamespaces {
+  std::vector<ForeignNamespace> namespaces;
+  bool is_complete = true;
+};
+
+ForeignNamespaces other_mount_namespaces(std::size_t namespaces_max) {
+  ForeignNamespaces answer;
   const Handle<DIR, closedir> all{::opendir("/proc")};
-  std::set<std::uint64_t> seen{0, namespace_of("self", "mnt")};
+  std::set<std::uint64_t> seen{namespace_of("self", "mnt")};
   const std::uint64_t own_users = namespace_of("self", "user");
   while (const dirent *entry = all ? ::readdir(all.get()) : nullptr) {
     const std::string_view name{entry->d_name};
-    if (name.find_first_not_of("0123456789") != name.npos || processes.size() >= namespaces_max)
+    pid_t pid = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size())
       continue;
-    // Whoever has a user namespace of their own mounts what they like, and could keep us waiting.
-    if (seen.insert(namespace_of(name, "mnt")).second && namespace_of(name, "user") == own_users)
-      processes.emplace_back(name);
+    const std::uint64_t mounts = namespace_of(name, "mnt");
+    if (mounts == 0)
+      answer.is_complete &= errno != EACCES && errno != EPERM;
+    else if (seen.insert(mounts).second && answer.namespaces.size() < namespaces_max)
+      answer.namespaces.push_back({pid, namespace_of(name, "user") == own_users});
   }
-  return processes;
+  answer.is_complete &= seen.size() <= namespaces_max;
+  return answer;
 }
 
 } // namespace
@@ -183,17 +211,19 @@ PinnedMaps find_pinned_maps(const PinLookLimits &limits) {
   const Fd own_root{::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (auto table = read_process_file(::getpid(), "mountinfo", kMountTableBytesMax))
     look.look_at_mounts(own_root, *table, "");
-  for (const std::string &process : processes_of_other_namespaces(limits.namespaces_max)) {
-    if (look.is_spent())
-      break;
-    const std::string shown = fmt::format("/proc/{}/root", process);
-    const Fd root{::open(shown.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    pid_t pid = 0;
-    std::from_chars(process.data(), process.data() + process.size(), pid);
+  const ForeignNamespaces others = other_mount_namespaces(limits.namespaces_max);
+  for (const auto &[pid, is_trusted] : others.namespaces) {
+    const std::string shown = fmt::format("/proc/{}/root", pid);
     auto table = read_process_file(pid, "mountinfo", kMountTableBytesMax);
-    if (root && table)
+    const Fd root{is_trusted ? ::open(shown.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1};
+    if (table && root)
       look.look_at_mounts(root, *table, shown);
+    else if (table && !is_trusted)
+      look.leave_out_mounts(*table, shown);
   }
+  if (!others.is_complete)
+    look.say("Not all pins in other mount namespaces are known: there are too many of them, or "
+             "looking at them takes CAP_SYS_PTRACE.");
   return std::move(look).answer();
 }
 
