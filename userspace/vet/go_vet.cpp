@@ -64,12 +64,17 @@ Result<std::string> find_go_analyzer(const std::string &wanted) {
 
 Result<> run_go_vet(const GoVetRun &run, const std::string &analyzer, const std::string &base,
                     const ChildLimits &limits, const VetOptions &options, VetReport &report) {
-  std::vector<std::string> words = {"go", "vet", "-json", "-vettool=" + analyzer};
+  std::vector<std::string> words = {"go",
+                                    "vet",
+                                    "-json",
+                                    "-vettool=" + analyzer,
+                                    fmt::format("-bpfmaplimit.max-bytes={}", options.max_bytes),
+                                    fmt::format("-bpfmaplimit.cpus={}", options.cpus)};
   words.insert(words.end(), run.patterns.begin(), run.patterns.end());
   const ChildOutput output = TRY(run_for_output(std::move(words), run.directory, limits));
   ++report.go_runs;
   const std::size_t problems = report.problems.size();
-  // Go 1.24 and older print the JSON on standard error, newer ones on standard output.
+  // Go releases before 1.26 print the JSON on standard error.
   read_go_vet_output(output.error, base, options, report);
   read_go_vet_output(output.out, base, options, report);
   for (std::size_t i = problems; i < report.problems.size(); ++i)
