@@ -2,6 +2,8 @@
 #include "kernel/bpf_maps/call_sites_paths.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include <linux/bpf.h>
 

@@ -6,6 +6,8 @@
 #include "kernel/bpf_maps/program_calls.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
