@@ -155,6 +155,7 @@ static __always_inline void sample_key(struct bpf_call_table *table, struct bpf_
 		bytes = 0;
 	}
 	slot->bytes = bytes;
+	slot->by_program = memory == KEY_OF_KERNEL;
 	__sync_val_compare_and_swap(&slot->writer, 1, 0);
 }
 

@@ -54,7 +54,8 @@ struct bpf_call_sampled {
 
 struct bpf_call_looked_up {
 	__u32 writer; /* somebody writes it */
-	__u32 bytes;  /* 0: none */
+	__u16 bytes;  /* 0: none */
+	__u16 by_program;
 	__u8 key[BPF_CALL_KEY_BYTES];
 };
 

@@ -100,7 +100,7 @@ void add_sample(const bpf_call_table &table, std::size_t index, CallWindowAnswer
   calls.looked_up_of = sampled.seen;
   for (std::size_t i = 0; i < table.keys_per_map; ++i)
     if (const auto &key = table.keys[index * table.keys_per_map + i]; key.bytes != 0)
-      calls.looked_up.push_back(bytes_of(key));
+      (key.by_program != 0 ? calls.program_looked_up : calls.looked_up).push_back(bytes_of(key));
 }
 
 void add_loss(std::string_view name, std::uint64_t count, CallWindowAnswer &answer) {

@@ -29,9 +29,9 @@ struct MapCalls {
   std::uint64_t program_lookups = 0;
   // Keys of a sample of lookups, the first 64 bytes of each: a reservoir, in which every single
   // lookup of the window is as likely as any other (batches ask for no key, and are not in it).
-  // Through bpf(2), and those in program_lookups.
-  std::vector<std::vector<std::byte>> looked_up;
-  std::uint64_t looked_up_of = 0; // how many lookups they were taken of
+  std::vector<std::vector<std::byte>> looked_up;         // through bpf(2)
+  std::vector<std::vector<std::byte>> program_looked_up; // those in program_lookups
+  std::uint64_t looked_up_of = 0; // how many lookups of either kind both were taken of
 };
 
 struct CallWindowAnswer {
