@@ -140,9 +140,11 @@ void add_vet(CLI::App &app, std::function<int()> &selected) {
                    "End with status 1 at findings of this level and above: note, warning, error "
                    "or never")
       ->transform(CLI::CheckedTransformer(levels).description(""))
+      ->type_name("LEVEL")
       ->default_str("warning");
   command->add_option("--disable", options->options.disabled, "A rule that is not told; repeatable")
       ->delimiter(',')
+      ->allow_extra_args(false) // a FILE behind it is none
       ->check(CLI::Validator(check_rule, ""))
       ->type_name("RULE");
   command
@@ -150,6 +152,7 @@ void add_vet(CLI::App &app, std::function<int()> &selected) {
                    "Kernel memory of one map that is an error; a quarter is a warning")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(std::uint64_t{4096}, std::uint64_t{1} << 50).description(""))
+      ->type_name("SIZE")
       ->default_str("1GiB");
   command
       ->add_option("--cpus", options->options.cpus,

@@ -40,7 +40,8 @@ class VetCommandTest(unittest.TestCase):
         for level, status in (("error", 1), ("never", 0)):
             self.assertEqual(vet(path, "--fail-on", level).returncode, status, level)
         rules = ["--disable", "bpf-no-btf,bpf-wrong-size"]
-        self.assertEqual(vet(path, *rules).returncode, 0)
+        self.assertEqual(vet(*rules, path).returncode, 0)
+        self.assertEqual(vet("--max-bytes", "1TiB", "--cpus", 1, path, *rules).returncode, 0)
         self.assertEqual(vet(path, "--disable", "bpf-nothing").returncode, 2)
         self.assertEqual(vet(path, "--fail-on", "sometimes").returncode, 2)
         self.assertEqual(vet().returncode, 2)
@@ -106,5 +107,5 @@ class VetCommandTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    EXECUTABLE, OBJECTS = sys.argv[1], pathlib.Path(sys.argv[2])
+    EXECUTABLE, OBJECTS = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
     unittest.main(argv=sys.argv[:1])
