@@ -124,10 +124,12 @@ BpfAnswer ask(const BpfLookupsRule &rule, const BpfQuestion &question) {
   if (!rate)
     return {};
   const double limit = rule.lookups_per_second;
-  BpfAnswer answer{.standing = Standing::unknown, .telling = bpf_telling(map)};
-  if (rate->likely || rate->lower >= limit)
-    answer.standing = standing_of(
-        rate->lower >= limit, rate->likely && *rate->likely < limit * (1 - question.hysteresis));
+  // Where nothing is known of programs, what made it speak is what it ends by.
+  BpfAnswer answer{.standing =
+                       standing_of(rate->lower >= limit, rate->likely.value_or(rate->lower) <
+                                                             limit * (1 - question.hysteresis)),
+                   .telling = bpf_telling(map),
+                   .why_under = {}};
   Telling &telling = answer.telling;
   telling.value = rate->lower;
   telling.numbers["lookups_per_second_lower"] = rate->lower;
@@ -235,7 +237,7 @@ BpfAnswer ask(const BpfInsertFailuresRule &rule, const BpfQuestion &question) {
   if (is_usable(map))
     telling.says += "; it is " + bpf_fill_text(map);
   telling.cause = by_error.contains("ENOMEM") ? "The kernel had no memory for the entry."
-                                              : "There is no room: " + when_full_text(map.facts);
+                                              : "There is no room for another entry.";
   telling.fix = "Delete entries that are no longer needed, or make the map with a larger "
                 "max_entries; the program has to look at the result of each insert.";
   answer.why_under = fmt::format("no insert was refused in {}", span_text(map.rates->window_ns));
@@ -289,9 +291,10 @@ void judge_bpf_maps(const BpfMapsSample &sample, const RuleSubjects::Context &co
       continue;
     const MemberKey key{map.facts.id, map.facts.type_number};
     RuleMember *member = subjects.find(key);
-    const BpfQuestion question{map, context.rule.hysteresis,
-                               member ? member->memory.censuses < kLooksUntilKnown
-                                      : subjects.has_restored()};
+    const bool is_young =
+        member ? !member->memory.was_seen && member->memory.censuses < kLooksUntilKnown
+               : subjects.has_restored();
+    const BpfQuestion question{map, context.rule.hysteresis, is_young};
     BpfAnswer answer = std::visit(
         [&]<typename Condition>(const Condition &condition) -> BpfAnswer {
           if constexpr (requires { ask(condition, question); })
@@ -306,6 +309,7 @@ void judge_bpf_maps(const BpfMapsSample &sample, const RuleSubjects::Context &co
     if (!member)
       continue;
     ++member->memory.censuses;
+    member->memory.was_seen |= answer.standing == Standing::over; // in this life of the daemon
     if (answer.telling.subject.empty()) // it can't be told now, but who it is can
       answer.telling.subject = bpf_telling(map).subject;
     subjects.observe(*member, answer.standing, std::move(answer.telling),

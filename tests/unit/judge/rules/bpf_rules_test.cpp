@@ -153,6 +153,15 @@ TEST(BpfRulesTest, LookupsSpeakByTheirLowerBound) {
   EXPECT_FALSE(fires(BpfLookupsRule{}, map)) << "nobody looked";
 }
 
+TEST(BpfRulesTest, WhatWasToldByCountingIsOverByCounting) {
+  BpfMapSample map = flow_table(0.1);
+  map.rates = BpfMapRates{.window_ns = kSecond, .system_lookups = {.exact = 20'000}};
+  JudgedKernel kernel{BpfLookupsRule{}};
+  EXPECT_EQ(kernel.see(1, {map}).size(), 1U);
+  map.rates->system_lookups.exact = 100;
+  EXPECT_EQ(kernel.see(2, {map}).size(), 1U) << "though of programs nothing is known";
+}
+
 TEST(BpfRulesTest, MemoryWithoutBoundIsWhatIsHeldOrMayBe) {
   BpfMapSample map = flow_table(0.1);
   map.facts.max_entries = UINT32_MAX;
