@@ -32,7 +32,8 @@ Result<> keep_tracing_privileges() {
 }
 
 Result<> keep_bpf_map_privileges() {
-  return keep({CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN});
+  return keep(
+      {CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SYSLOG});
 }
 
 } // namespace mapscope

@@ -10,8 +10,9 @@ namespace mapscope {
 // (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH). A process without capabilities keeps none.
 Result<> keep_tracing_privileges();
 
-// The same of the calling thread, and CAP_SYS_ADMIN, which bpf(2) wants of who asks for ids of
-// maps.
+// The same of the calling thread, and what looking at the kernel's own maps takes: CAP_SYS_ADMIN,
+// which bpf(2) wants of who asks for ids, and CAP_SYSLOG, without which /proc/kallsyms hides what
+// programs call.
 Result<> keep_bpf_map_privileges();
 
 } // namespace mapscope

@@ -41,6 +41,28 @@ TEST(NoticeTest, IsReadBackAsItWas) {
   }
 }
 
+// The kernel's maps are of no process, and it must not look as if they were of one without a name.
+TEST(NoticeTest, AMapOfTheKernelStandsWhereAProcessWould) {
+  AlertNotice notice = sample_notice();
+  Finding &finding = notice.alert.finding;
+  finding.process = {};
+  finding.bpf_map = {.id = 412, .name = "flow_table", .method = "walked", .key_file = "/k/1.keys"};
+  notice.labels = alert_labels(finding, "here", {});
+  EXPECT_EQ(notice.labels.at("bpf_map"), "flow_table");
+  EXPECT_EQ(notice.labels.at("bpf_map_id"), "412");
+  EXPECT_FALSE(notice.labels.contains("pid") || notice.labels.contains("process"));
+  auto back = parse_notice(stored_text(notice));
+  ASSERT_TRUE(back) << back.error().message();
+  EXPECT_EQ(back->alert.finding.bpf_map, finding.bpf_map);
+  EXPECT_EQ(back->alert.finding.process, ProcessIdentity{});
+  EXPECT_EQ(stored_text(*back), stored_text(notice));
+  const auto alert = json::parse(alerts_document("here", {&notice, 1}))["alerts"][0];
+  EXPECT_TRUE(alert["process"].is_null());
+  EXPECT_EQ(alert["bpf_map"]["key_file"], "/k/1.keys");
+  const auto body = json::parse(alertmanager_body({&notice, 1}, 1, 2));
+  EXPECT_EQ(body.dump().find("pid"), std::string::npos) << body;
+}
+
 TEST(NoticeTest, DamagedTextIsAnError) {
   const std::string text = stored_text(sample_notice());
   for (std::size_t size = 0; size < text.size(); size += 7)

@@ -86,6 +86,16 @@ TEST(RuleFieldsTest, AThresholdThatMayBeAbsentIsTakenAwayWithNull) {
   EXPECT_TRUE(growth.bytes_per_minute);
 }
 
+TEST(RuleFieldsTest, RulesAboutTheKernelChooseMapsAndTypes) {
+  const auto rules = rules_of("rules: [{name: a, kind: bpf-fill, maps: \"ct*\", types: [lru_hash, "
+                              "hash], full_within: 0, min_entries: 100}]");
+  const auto &fill = std::get<BpfFillRule>(find(rules, "a")->condition);
+  EXPECT_EQ(fill.maps, std::vector<std::string>{"ct*"});
+  EXPECT_EQ(fill.types, (std::vector<std::string>{"lru_hash", "hash"}));
+  EXPECT_EQ(fill.full_within, 0s);
+  EXPECT_EQ(fill.min_entries, 100U);
+}
+
 TEST(RuleFieldsTest, EveryKindCanBeWritten) {
   for (std::string_view kind : kRuleKindNames) {
     const auto rules =
@@ -118,6 +128,8 @@ TEST(RuleFieldsTest, WhatIsWrongIsNamed) {
       {"rules: [{name: a, kind: map-bytes, labels: {__x: y}}]", "rules[0].labels.__x: "},
       {"rules: [{name: a, kind: map-bytes, only: {uid: 1}}]", "rules[0].only.uid: no such key"},
       {"rules: [{name: a, kind: map-bytes, hysteresis: 100%}]", "out of range"},
+      {"rules: [{name: a, kind: bpf-fill, only: {unit: x}}]",
+       "rules[0].only: the kernel's maps are of no process"},
       {"default_rules: maybe", "default_rules: \"maybe\" is neither"},
       {"default_rules: false\nrules: [{name: map-waste}]", "rules[0].kind: is missing"},
   };

@@ -50,6 +50,17 @@ TEST(StatusTextTest, SaysWhatIsWatchedAndWhatFires) {
   EXPECT_EQ(shown.find("Make it anew"), shown.npos);
 }
 
+TEST(StatusTextTest, NamesAMapOfTheKernelAndNoProcess) {
+  const auto shown = status_text(
+      {kStatus, kProcesses,
+       R"({"schema":"mapscope.findings/1","findings":[{"state":"firing","severity":"info",
+         "rule":"bpf-fill","process":null,"bpf_map":{"id":412,"name":"flow_table"},
+         "summary":"It is full."}]})"},
+      {});
+  ASSERT_TRUE(shown);
+  expect_has(*shown, "info  bpf-fill: flow_table (BPF map 412)\n    It is full.\n");
+}
+
 TEST(StatusTextTest, SaysWhatIsNotAsItShouldBe) {
   const std::string shown = text();
   expect_has(shown, "! no execs are told: no BPF\n");

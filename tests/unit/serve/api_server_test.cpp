@@ -106,6 +106,18 @@ TEST_F(ApiServerTest, TellsOfOneProcessAndItsMaps) {
   EXPECT_EQ(document("/api/v1/processes/1234/maps")["schema"], "mapscope.maps/1");
 }
 
+TEST_F(ApiServerTest, TellsOfTheKernelsMaps) {
+  daemon.raised = {made_up_alert("bpf-fill")};
+  daemon.raised[0].finding.bpf_map = {.id = 7, .name = "flow_table"};
+  start();
+  EXPECT_EQ(status_of(get("/api/v1/bpf-maps")), 404) << "nobody has looked yet";
+  const Json finding = document("/api/v1/findings")["findings"][0];
+  EXPECT_EQ(finding["process"], Json());
+  EXPECT_EQ(finding["bpf_map"]["name"], "flow_table");
+  daemon.kernel_maps = std::make_shared<const BpfMapsLook>();
+  EXPECT_EQ(document("/api/v1/bpf-maps")["schema"], "mapscope.bpf_maps/1");
+}
+
 TEST_F(ApiServerTest, DoesNotKnowOthers) {
   start();
   for (auto path : {"/api/v1/processes/77", "/api/v1/processes/77/maps", "/api/v1/processes/x",

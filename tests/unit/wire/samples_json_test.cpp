@@ -92,6 +92,77 @@ TEST(SamplesJsonTest, EveryInputComesBack) {
                            .violations = {{.call = "write", .path = "/p", .count = 39}}});
 }
 
+BpfMapsSample whole_look() {
+  BpfMapSample map;
+  map.facts = {.id = 1,
+               .name = "n",
+               .type = "hash",
+               .type_number = 1,
+               .key_bytes = 4,
+               .value_bytes = 8,
+               .max_entries = 16,
+               .flags = 1,
+               .flag_names = {"BPF_F_NO_PREALLOC"},
+               .extra = 2,
+               .btf_id = 3,
+               .key_type = "__u32",
+               .value_type = "struct v",
+               .is_frozen = false,
+               .memory_bytes = 0,
+               .memory_method = BpfMemoryMethod::accounted,
+               .pinned_paths = {"/sys/fs/bpf/n"},
+               .programs = {{.id = 5, .name = "p", .type = "xdp"}},
+               .holders = {{.process = {.key = {6, 7}, .exe = "/x"}, .directly = true}},
+               .owner = "x.service",
+               .created_before_wall_ns = 8,
+               .created_by_word = "w",
+               .is_own = true,
+               .problem = "q"};
+  map.fill = {.entries = 0,
+              .used_bytes = 9,
+              .method = BpfMethod::sampled,
+              .error = 10,
+              .fill = 0.5,
+              .note = "f"};
+  map.rates = BpfMapRates{.window_ns = 11,
+                          .system_lookups = {.exact = 0.0},
+                          .program_lookups = {.estimate = 2, .lower = 1, .upper = 3, .note = "r"},
+                          .insert_failures = {{"E2BIG", 12}},
+                          .sees_program_failures = true,
+                          .lost = 13};
+  map.time_to_full = BpfTimeToFull{
+      .seconds = 14, .lower = 13, .upper = 15, .entries_per_second = -16, .note = "t"};
+  map.keys = BpfKeyDistribution{.of = "o",
+                                .sampled = 17,
+                                .distinct = 18,
+                                .top = {{.key = "k", .count = 19}},
+                                .prefixes = {{.key = "00", .count = 20}},
+                                .entropy_bits = 1.5};
+  map.key_file = "/keys";
+  return {.time_ns = 21,
+          .look = {.time_ns = 21,
+                   .maps = {map, {}},
+                   .cpu_ns = 22,
+                   .vanished = 23,
+                   .not_counted = 24,
+                   .problems = {"p"}}};
+}
+
+TEST(SamplesJsonTest, LooksAtTheKernelsMapsComeBack) {
+  expect_same(whole_look());
+  auto read = sample_from_line(sample_to_line(whole_look()));
+  ASSERT_TRUE(read);
+  const BpfMapsLook &look = std::get<BpfMapsSample>(*read).look;
+  ASSERT_EQ(look.maps.size(), 2u);
+  EXPECT_EQ(look.maps[0].facts.is_frozen, false) << "known not to be";
+  EXPECT_EQ(look.maps[0].fill.method, BpfMethod::sampled);
+  EXPECT_EQ(look.maps[0].rates->insert_failures.at("E2BIG"), 12u);
+  EXPECT_EQ(look.maps[0].time_to_full->entries_per_second, -16) << "it becomes less full";
+  EXPECT_FALSE(look.maps[1].facts.is_frozen || look.maps[1].fill.fill || look.maps[1].rates);
+  EXPECT_EQ(error_of(R"("bpf_maps","look":{"maps":[{"fill":{"method":"guessed"}}]}})"),
+            "the field look.maps.fill.method is not what it should be");
+}
+
 TEST(SamplesJsonTest, TellsWhatItReads) {
   auto read = sample_from_line(sample_to_line(whole_census()));
   ASSERT_TRUE(read);
