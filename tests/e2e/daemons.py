@@ -108,6 +108,7 @@ def configuration(directory, text=""):
         "watch": "watch: {include: [{exe: ['*/sick']}]}\n",  # programs of other tests are none of its business
         "serve": f"serve:\n  address: 127.0.0.1:0\n  socket: {directory}/api.sock\n",
         "log": "log: {target: console, level: debug}\n",
+        "bpf": "bpf: {enabled: false}\n",  # nor are the kernel's maps, but for test_bpf_daemon
     }
     path.write_text(text + "".join(section for name, section in sections.items() if f"\n{name}:" not in f"\n{text}"))
     return path
