@@ -78,8 +78,8 @@ std::optional<BpfKeyDistribution> distribution_of_keys(const BpfMapFacts &map,
     return formatter.key(key) + (key.size() < map.key_bytes ? "..." : "");
   };
   if (const auto found = looked_up.find(map.id); found != looked_up.end()) {
-    BpfKeyDistribution answer = key_distribution(found->second, text);
-    answer.of = "lookups through bpf(2)";
+    BpfKeyDistribution answer = key_distribution(found->second.keys, text);
+    answer.of = found->second.by_programs ? "lookups by programs" : "lookups through bpf(2)";
     return answer;
   }
   std::vector<std::vector<std::byte>> held;

@@ -8,7 +8,7 @@
 
 namespace mapscope {
 
-// Of the keys that bpf(2) looked up, else of a part of those that the map holds. Nothing: neither
+// Of the keys that were looked up, else of a part of those that the map holds. Nothing: neither
 // can be read.
 std::optional<BpfKeyDistribution> distribution_of_keys(const BpfMapFacts &map,
                                                        const LookedUpKeys &looked_up);

@@ -188,10 +188,14 @@ LookedUpKeys BpfMapRateWindow::close(BpfMapsLook &look,
   if (calls && calls->lost != 0)
     look.problems.push_back(lost_text(*calls));
   LookedUpKeys keys;
-  if (calls)
-    for (auto &[id, of_map] : calls->calls)
-      if (!of_map.looked_up.empty())
-        keys[id] = std::move(of_map.looked_up);
+  if (!calls)
+    return keys;
+  for (auto &[id, of_map] : calls->calls) {
+    const bool by_programs = of_map.program_looked_up.size() > of_map.looked_up.size();
+    auto &sample = by_programs ? of_map.program_looked_up : of_map.looked_up;
+    if (!sample.empty())
+      keys[id] = {.keys = std::move(sample), .by_programs = by_programs};
+  }
   return keys;
 }
 

@@ -22,8 +22,12 @@ struct RatesWanted {
   std::vector<std::uint32_t> sample_keys_of;
 };
 
-// By id of the map.
-using LookedUpKeys = std::map<std::uint32_t, std::vector<std::vector<std::byte>>>;
+// A sample of the keys that were looked up, by whomever more of it was seen.
+struct LookedUp {
+  std::vector<std::vector<std::byte>> keys;
+  bool by_programs = false;
+};
+using LookedUpKeys = std::map<std::uint32_t, LookedUp>; // by id of the map
 
 using InnerMaps = std::set<std::uint32_t>;
 
