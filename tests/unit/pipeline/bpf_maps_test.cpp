@@ -137,6 +137,18 @@ TEST(BpfMapRatesTest, AMapThatAnotherMayHoldIsNotKnown) {
   EXPECT_NE(rates.program_lookups.note, "");
 }
 
+TEST(BpfMapRatesTest, LookupsThatWereSeenAreTheLeast) {
+  CallWindowAnswer calls = window_of_two_seconds();
+  calls.calls[1].program_lookups = 400;
+  EXPECT_EQ(rates_of({.id = 1}, calls, std::nullopt).program_lookups.lower, 200);
+  ProgramCallsAnswer programs{.window_ns = 2 * kSecond};
+  programs.rates[1].lookups = {.estimate = 100, .lower = 50, .upper = 300};
+  const BpfRate rate = rates_of({.id = 1}, calls, programs).program_lookups;
+  EXPECT_EQ(rate.lower, 200);
+  EXPECT_EQ(rate.estimate, 200);
+  EXPECT_EQ(rate.upper, 300);
+}
+
 TEST(BpfMapRatesTest, WhatNoProgramCanReachNoneCalls) {
   const ProgramCallsAnswer programs{.window_ns = kSecond};
   const auto calls = window_of_two_seconds();

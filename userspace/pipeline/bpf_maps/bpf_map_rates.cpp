@@ -1,6 +1,7 @@
 // Opens, closes, and divides by the time between; see bpf_map_rates.h.
 #include "pipeline/bpf_maps/bpf_map_rates.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -76,6 +77,16 @@ void add_programs(const BpfMapFacts &map, const ProgramCallsAnswer &answer, bool
     rates.program_deletes = std::move(estimated.deletes);
 }
 
+// Some of them were seen, perhaps not all: no bound is below that.
+void raise_to(const BpfRate &seen, BpfRate &rate) {
+  const double least = seen.exact.value_or(0);
+  rate.lower = std::max(rate.lower, least);
+  if (rate.estimate)
+    rate.estimate = std::max(*rate.estimate, least);
+  if (rate.upper)
+    rate.upper = std::max(*rate.upper, least);
+}
+
 } // namespace
 
 std::optional<InnerMaps> inner_maps_of(std::span<const BpfMapFacts> maps) {
@@ -121,6 +132,9 @@ BpfMapRates rates_of(const BpfMapFacts &map, const std::optional<CallWindowAnswe
     if (!rates.program_updates.exact)
       rates.program_updates = rates.program_deletes = rates.program_lookups;
   }
+  if (calls && calls->window_ns != 0)
+    if (const auto found = calls->calls.find(map.id); found != calls->calls.end())
+      raise_to(seen_rate(found->second.program_lookups, calls->window_ns), rates.program_lookups);
   return rates;
 }
 
