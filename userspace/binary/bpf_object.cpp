@@ -122,14 +122,17 @@ void add_global_data(const ElfSection &section, BpfObjectFacts &facts) {
 
 } // namespace
 
+bool is_big_endian_object(std::span<const std::byte> beginning) {
+  return beginning.size() > EI_DATA && beginning[EI_DATA] == std::byte{ELFDATA2MSB};
+}
+
 bool looks_like_bpf_object(std::span<const std::byte> beginning) {
   constexpr std::size_t kMachineAt = 18;
   if (beginning.size() < kMachineAt + 2 || std::memcmp(beginning.data(), ELFMAG, SELFMAG) != 0)
     return false;
   const auto low = std::to_integer<unsigned>(beginning[kMachineAt]);
   const auto high = std::to_integer<unsigned>(beginning[kMachineAt + 1]);
-  const bool is_big = beginning[EI_DATA] == std::byte{ELFDATA2MSB};
-  return (is_big ? low << 8 | high : high << 8 | low) == EM_BPF;
+  return (is_big_endian_object(beginning) ? low << 8 | high : high << 8 | low) == EM_BPF;
 }
 
 Result<BpfObjectFacts> read_bpf_object(std::span<const std::byte> file, std::string path) {

@@ -14,6 +14,9 @@ namespace mapscope {
 // of either byte order; objects of bpf-gcc and clang alike.
 bool looks_like_bpf_object(std::span<const std::byte> beginning);
 
+// Of such a beginning: whether it is for a big-endian machine, which read_bpf_object() refuses.
+bool is_big_endian_object(std::span<const std::byte> beginning);
+
 // Its maps: variables of .maps as their BTF types describe them, definitions of the older kind, and
 // the data sections of which loaders make maps. `path` is for the facts only. Errors: unsupported
 // (not an ELF object for BPF, big endian), malformed.

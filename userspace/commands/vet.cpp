@@ -80,6 +80,9 @@ void print_text(const VetReport &report) {
                                       format_counted(report.maps, "map"));
   if (report.go_runs != 0)
     looked_at += fmt::format(", {} of go vet", format_counted(report.go_runs, "run"));
+  if (report.big_endian != 0)
+    looked_at +=
+        fmt::format("; {} left out", format_counted(report.big_endian, "big-endian object"));
   say(fmt::format("{} in {}", format_counted(report.findings.size(), "finding"), looked_at));
 }
 

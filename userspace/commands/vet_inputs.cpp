@@ -5,6 +5,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string_view>
 #include <system_error>
 
@@ -35,11 +36,19 @@ bool is_passed_over_by_go(const fs::path &directory, const fs::path &below) {
   });
 }
 
-bool begins_as_bpf_object(const fs::path &path) {
-  std::array<std::byte, 64> beginning{};
+struct FileBeginning {
+  std::array<std::byte, 64> bytes{};
+  std::size_t size = 0;
+  std::span<const std::byte> span() const { return {bytes.data(), size}; }
+};
+
+FileBeginning beginning_of(const fs::path &path) {
+  FileBeginning beginning;
   const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  const ssize_t size = file ? ::read(file.get(), beginning.data(), beginning.size()) : 0;
-  return size > 0 && looks_like_bpf_object({beginning.data(), static_cast<std::size_t>(size)});
+  const ssize_t size =
+      file ? ::read(file.get(), beginning.bytes.data(), beginning.bytes.size()) : 0;
+  beginning.size = size > 0 ? static_cast<std::size_t>(size) : 0;
+  return beginning;
 }
 
 class InputFinder {
@@ -91,7 +100,17 @@ private:
     inputs_.go_runs.push_back({".", {pattern}});
   }
 
+  void take_object(const fs::path &path, std::vector<std::string> &objects) {
+    const FileBeginning beginning = beginning_of(path);
+    const bool is_object = looks_like_bpf_object(beginning.span());
+    if (is_object && is_big_endian_object(beginning.span()))
+      ++report_.big_endian;
+    else if (is_object || path.string().ends_with(".bpf.o"))
+      objects.push_back(path.string()); // a damaged one is told when it is read
+  }
+
   void walk(const fs::path &top) {
+    const std::uint64_t big_endian_before = report_.big_endian;
     const std::size_t before = inputs_.objects.size() + inputs_.go_runs.size();
     std::vector<std::string> objects;
     bool has_sources = false, has_module = false;
@@ -113,9 +132,8 @@ private:
         at.disable_recursion_pending();
       if (!at->is_regular_file(unknown))
         continue;
-      if (path.extension() == ".o" &&
-          (path.string().ends_with(".bpf.o") || begins_as_bpf_object(path)))
-        objects.push_back(path.string());
+      if (path.extension() == ".o")
+        take_object(path, objects);
       has_sources |= at.depth() == 0 && path.extension() == ".go";
       if (path.filename() == "go.mod" && !is_passed_over_by_go(path.parent_path(), top)) {
         inputs_.go_runs.push_back({path.parent_path().string(), {"./..."}});
@@ -128,7 +146,8 @@ private:
       inputs_.go_runs.push_back({top.string(), {"./..."}});
     std::ranges::sort(objects);
     inputs_.objects.insert(inputs_.objects.end(), objects.begin(), objects.end());
-    if (!error && inputs_.objects.size() + inputs_.go_runs.size() == before)
+    if (!error && inputs_.objects.size() + inputs_.go_runs.size() == before &&
+        report_.big_endian == big_endian_before)
       report_.problems.push_back({top.string(), "no BPF object and no Go module in it"});
   }
 

@@ -145,8 +145,18 @@ void check_bpf_flags(BpfMapCheck &check, const BpfMapTraits &traits) {
 void check_bpf_sizes(BpfMapCheck &check, const BpfMapTraits &traits) {
   const BpfDeclaredMap &map = check.map();
   check_size(check, traits, "key", traits.key, map.key_bytes);
+  const bool is_ring = check.type() == BpfMapType::ring_buffer ||
+                       check.type() == BpfMapType::user_ring_buffer ||
+                       check.type() == BpfMapType::perf_event_array;
+  // The type of what is sent through it, for tools that make code of it.
+  if (is_ring && map.value_type && !is_allowed(traits.value, *map.value_bytes))
+    check.add(kSizeRule, VetLevel::note,
+              fmt::format("has values of type {}, which the kernel refuses for a {}: cilium/ebpf "
+                          "leaves them out when it loads the map, libbpf does not",
+                          map.value_type->name, traits.name),
+              "Leave the value out, or load it with cilium/ebpf only.");
   // A loader writes the value of program arrays, where `values` names functions.
-  if (map.value_bytes || check.type() != BpfMapType::program_array)
+  else if (map.value_bytes || check.type() != BpfMapType::program_array)
     check_size(check, traits, "value", traits.value, map.value_bytes);
   if (traits.entries == BpfEntriesRule::zero && map.max_entries.value_or(0) != 0)
     check.add(kSizeRule, VetLevel::error,

@@ -31,8 +31,10 @@ void order_findings(VetReport &report) {
 
 std::string vet_json(const VetReport &report) {
   ordered_json document = {{"schema", "mapscope.vet/1"}};
-  document["looked_at"] = {
-      {"objects", report.objects}, {"maps", report.maps}, {"go_runs", report.go_runs}};
+  document["looked_at"] = {{"objects", report.objects},
+                           {"maps", report.maps},
+                           {"big_endian_left_out", report.big_endian},
+                           {"go_runs", report.go_runs}};
   std::array<std::uint64_t, kVetLevelNames.size()> counts{};
   document["findings"] = ordered_json::array();
   for (const VetFinding &finding : report.findings) {

@@ -18,6 +18,8 @@ struct VetReport {
   std::vector<VetFinding> findings; // by file, line, column
   std::vector<VetProblem> problems; // what was not judged, or not wholly
   std::uint64_t objects = 0, maps = 0;
+  // Found in directories, and left out: compilers for both byte orders leave such a twin.
+  std::uint64_t big_endian = 0;
   std::uint64_t go_runs = 0; // directories in which `go vet` ran
 };
 

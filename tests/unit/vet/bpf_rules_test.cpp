@@ -50,6 +50,7 @@ const ExpectedFinding kDefects[] = {
     {"bad_flags_both", "bpf-bad-flags", VetLevel::error, "both BPF_F_RDONLY_PROG"},
     {"wrong_size", "bpf-wrong-size", VetLevel::error, "a key of 8 bytes"},
     {"wrong_size_ring", "bpf-wrong-size", VetLevel::warning, "5,000 bytes"},
+    {"wrong_size_ring_value", "bpf-wrong-size", VetLevel::note, "values of type struct flow"},
     {"wrong_size_percpu", "bpf-wrong-size", VetLevel::error, "64.0 KiB for each CPU"},
     {"wrong_size_limit", "bpf-wrong-size", VetLevel::error, "no sk_storage with a limit"},
     {"huge_inner.inner", "bpf-huge", VetLevel::warning, "7.45 GiB together"},

@@ -60,12 +60,13 @@ class VetCommandTest(unittest.TestCase):
 
     def test_a_directory_is_searched_for_objects(self):
         (self.directory / "deep/er").mkdir(parents=True)
+        shutil.copy(OBJECTS / "big_endian.bpf.o", self.directory / "deep/twin_bpfeb.o")
         shutil.copy(OBJECTS / "legacy.bpf.o", self.directory / "deep/er/some.o")
         shutil.copy(EXECUTABLE, self.directory / "host.o")  # no object for BPF: not asked for
         done = vet(".", directory=self.directory)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("./deep/er/some.o:0:0: ", done.stdout)
-        self.assertIn("in 1 BPF object with 2 maps", done.stderr)
+        self.assertIn("in 1 BPF object with 2 maps; 1 big-endian object left out", done.stderr)
 
     def test_what_cannot_be_judged_is_named_and_the_others_go_on(self):
         broken = self.directory / "broken.bpf.o"
