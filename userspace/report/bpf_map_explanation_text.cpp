@@ -193,8 +193,8 @@ private:
       return;
     const BpfKeyDistribution &keys = *map_.keys;
     row("keys",
-        fmt::format("of {} {}, {} different; {:.1f} bits of entropy", format_count(keys.sampled),
-                    printable(keys.of), format_count(keys.distinct), keys.entropy_bits));
+        fmt::format("from {}: {} sampled, {} different; {:.1f} bits of entropy", printable(keys.of),
+                    format_count(keys.sampled), format_count(keys.distinct), keys.entropy_bits));
     for (const BpfKeyCount &key : keys.top)
       row("", fmt::format("{:>4} {}", percent_text(key.count, keys.sampled), printable(key.key)));
     for (const BpfKeyCount &prefix : keys.prefixes)
