@@ -76,10 +76,13 @@ void vet_go(const std::vector<GoVetRun> &runs, const std::string &base, const Ve
 void print_text(const VetReport &report) {
   std::fputs(vet_text(report.findings, wants_colour(STDOUT_FILENO)).c_str(), stdout);
   std::fflush(stdout);
-  std::string looked_at = fmt::format("{} with {}", format_counted(report.objects, "BPF object"),
-                                      format_counted(report.maps, "map"));
+  std::string looked_at;
+  if (report.objects != 0 || report.go_runs == 0)
+    looked_at = fmt::format("{} with {}", format_counted(report.objects, "BPF object"),
+                            format_counted(report.maps, "map"));
   if (report.go_runs != 0)
-    looked_at += fmt::format(", {} of go vet", format_counted(report.go_runs, "run"));
+    looked_at += fmt::format("{}{} of go vet", looked_at.empty() ? "" : ", ",
+                             format_counted(report.go_runs, "run"));
   if (report.big_endian != 0)
     looked_at +=
         fmt::format("; {} left out", format_counted(report.big_endian, "big-endian object"));
