@@ -22,7 +22,7 @@ class DaemonCommandTest(unittest.TestCase):
     def test_a_file_that_is_fine_is_called_so(self):
         done = daemon("--check", "--config", ROOT / "packaging/mapscope.yaml")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"mapscope.yaml is fine: 14 rules, 0 sinks\n$")
+        self.assertRegex(done.stdout, r"mapscope.yaml is fine: 16 rules, 0 sinks\n$")
 
     def test_all_that_is_wrong_is_said_and_nothing_runs(self):
         self.path.write_text("log: {level: loud}\nserve: {adress: ''}\n")
