@@ -172,12 +172,15 @@ Result<> run_daemon(DaemonConfig config, const std::string &config_path) {
   start_log(log_target_of(config.log));
   set_log_level(config.log.level);
   Fd signals = TRY(block_signals());
-  // Before any thread starts: capabilities are each thread's own, and new ones inherit them.
+  // Forks a process that forks again: while there is one thread only, since locks that others hold
+  // at that moment would never be free there.
+  auto binaries = std::make_unique<BinaryCache>(ParserLimits{}, CacheLimits{});
+  // Before other threads start: capabilities are each thread's own, and new ones inherit them.
   // But one thread needs another set, so it is there already.
   auto bpf = BpfWatcher::start(config.bpf);
   TRY(keep_tracing_privileges());
-  DaemonLife life{TRY(DaemonCore::start(std::move(config), std::move(bpf))), std::move(signals),
-                  config_path};
+  DaemonLife life{TRY(DaemonCore::start(std::move(config), std::move(binaries), std::move(bpf))),
+                  std::move(signals), config_path};
   TRY(life.serve());
   life.run();
   return {};

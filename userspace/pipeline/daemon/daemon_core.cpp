@@ -29,25 +29,26 @@ void add_own_figures(DaemonFigures &figures) {
 
 } // namespace
 
-DaemonCore::DaemonCore(DaemonConfig config, std::string boot)
-    : config_(std::move(config)), inbox_(kInboxMax),
+DaemonCore::DaemonCore(DaemonConfig config, std::unique_ptr<BinaryCache> binaries, std::string boot)
+    : config_(std::move(config)), inbox_(kInboxMax), binaries_(std::move(binaries)),
       engine_(config_.rules, {.boot_id = std::move(boot)}), start_wall_ns_(now_ns(CLOCK_REALTIME)),
       config_wall_ns_(start_wall_ns_) {}
 
 Result<std::unique_ptr<DaemonCore>> DaemonCore::start(DaemonConfig config,
+                                                      std::unique_ptr<BinaryCache> binaries,
                                                       std::unique_ptr<BpfWatcher> bpf) {
   const std::string boot = boot_id();
-  std::unique_ptr<DaemonCore> core{new DaemonCore{std::move(config), boot}};
+  std::unique_ptr<DaemonCore> core{new DaemonCore{std::move(config), std::move(binaries), boot}};
   DaemonCore &self = *core;
   self.alerting_ =
       TRY(Alerting::start(self.config_.alerts, {.host = host_name(), .boot_id = boot}));
   self.engine_.restore(self.alerting_->firing());
-  self.finder_ = ProcessFinder::start(self.config_.watch, self.binaries_);
+  self.finder_ = ProcessFinder::start(self.config_.watch, *self.binaries_);
   self.runner_ = CensusRunner::start(
       self.config_.census, self.config_.limits,
       [&inbox = self.inbox_](CensusSample sample) { inbox.put(std::move(sample)); });
   self.watcher_ =
-      EventWatcher::start(self.config_.events, self.config_.verify, self.binaries_,
+      EventWatcher::start(self.config_.events, self.config_.verify, *self.binaries_,
                           [&inbox = self.inbox_](RuleInput input) { inbox.put(std::move(input)); });
   self.bpf_ = std::move(bpf);
   self.set_needs();
@@ -149,7 +150,7 @@ void DaemonCore::keep(const Error &problem) {
 }
 
 void DaemonCore::stop(std::chrono::milliseconds patience) {
-  binaries_.stop(); // nobody waits for an answer any more
+  binaries_->stop(); // nobody waits for an answer any more
   if (watcher_)
     watcher_->stop();
   if (runner_)
@@ -172,7 +173,7 @@ DaemonFigures DaemonCore::figures() const {
   DaemonFigures figures;
   figures.version = MAPSCOPE_VERSION;
   figures.start_wall_ns = start_wall_ns_;
-  figures.parser_children = binaries_.parsers_alive();
+  figures.parser_children = binaries_->parsers_alive();
   add_own_figures(figures);
   add_figures_of_parts(figures);
   add_bpf_figures(figures);

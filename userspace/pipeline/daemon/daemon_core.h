@@ -26,8 +26,10 @@ namespace mapscope {
 class DaemonCore final : public DaemonView {
 public:
   // Starts all parts. Errors: as Alerting::start().
-  // `bpf` has its thread since before capabilities were dropped.
+  // `binaries` is there since before any thread was, `bpf` has its thread since before capabilities
+  // were dropped.
   static Result<std::unique_ptr<DaemonCore>> start(DaemonConfig config,
+                                                   std::unique_ptr<BinaryCache> binaries,
                                                    std::unique_ptr<BpfWatcher> bpf);
   ~DaemonCore() override;
 
@@ -55,7 +57,7 @@ public:
   std::vector<Alert> alerts() const override { return alerting_->alerts(); }
 
 private:
-  DaemonCore(DaemonConfig config, std::string boot_id);
+  DaemonCore(DaemonConfig config, std::unique_ptr<BinaryCache> binaries, std::string boot_id);
   void tell(std::vector<Finding> findings);
   void take(const ProcessChanges &changes);
   void set_needs();
@@ -66,7 +68,7 @@ private:
 
   DaemonConfig config_;
   Inbox inbox_;
-  BinaryCache binaries_{ParserLimits{}, CacheLimits{}}; // before any thread starts
+  std::unique_ptr<BinaryCache> binaries_;
   RuleEngine engine_;
   std::unique_ptr<Alerting> alerting_;
   std::unique_ptr<ProcessFinder> finder_;
