@@ -11,11 +11,11 @@
 
 /* Which fields of a record mean something. */
 enum bpf_map_count_has {
-	BPF_MAP_HAS_COUNTER = 1 << 0,   /* `counter`: the per-CPU counter of map->elem_count, summed */
+	BPF_MAP_HAS_COUNTER = 1 << 0,	/* `counter`: the per-CPU counter of map->elem_count, summed */
 	BPF_MAP_HAS_OWN_COUNT = 1 << 1, /* `own_count`: what the type itself keeps, exact */
-	BPF_MAP_HAS_ROUGH = 1 << 2,     /* `rough`: as own_count, some 32 a CPU not yet added */
+	BPF_MAP_HAS_ROUGH = 1 << 2,	/* `rough`: as own_count, some 32 a CPU not yet added */
 	BPF_MAP_HAS_POSITIONS = 1 << 3, /* `consumed`, `produced`: of a ring buffer, in bytes */
-	BPF_MAP_HAS_SLOTS = 1 << 4,     /* `own_count`: pointers that are not null, gone through */
+	BPF_MAP_HAS_SLOTS = 1 << 4,	/* `own_count`: pointers that are not null, gone through */
 	BPF_MAP_TOO_MANY_SLOTS = 1 << 5 /* left out, more than one run may go through */
 };
 

@@ -33,7 +33,7 @@ struct Telling {
   std::string subject; // where it is neither site nor owner nor type nor address
   std::string name;    // "map[string]int of main.cache"
   std::optional<FindingBpfMap> bpf_map;
-  std::string says;    // "wastes 1.00 GiB of 2.00 GiB"
+  std::string says; // "wastes 1.00 GiB of 2.00 GiB"
   std::string cause, fix;
   double value = 0; // what the alert is about: the largest is told, and that it doubled
   std::map<std::string, double> numbers;
