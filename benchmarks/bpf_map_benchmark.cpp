@@ -17,23 +17,12 @@
 #include "base/clock.h"
 #include "kernel/bpf_maps/map_counter.h"
 #include "support/every_bpf_map.h"
+#include "support/made_map_facts.h"
 
 namespace mapscope {
 namespace {
 
 constexpr std::uint32_t kSmallMaps = 1000;
-
-BpfMapFacts facts_of_made(const testing::MadeBpfMap &map) {
-  BpfMapFacts facts;
-  facts.id = map.id;
-  facts.type = map.type;
-  facts.type_number = map.type_number;
-  facts.key_bytes = map.key_bytes;
-  facts.value_bytes = map.value_bytes;
-  facts.max_entries = map.max_entries;
-  facts.flags = map.flags;
-  return facts;
-}
 
 double as_ms(std::uint64_t ns) { return static_cast<double>(ns) / 1e6; }
 
@@ -51,7 +40,7 @@ void measure(const char *what, MapCounter &counter, std::span<const BpfMapFacts>
 }
 
 void measure_map(MapCounter &counter, const testing::MadeBpfMap &map) {
-  const BpfMapFacts facts = facts_of_made(map);
+  const BpfMapFacts facts = testing::facts_of(map);
   const std::span<const BpfMapFacts> one{&facts, 1};
   measure("by what the kernel keeps", counter, one, {});
   measure("by keys, budget of 100 ms", counter, one, {.use_programs = false});
@@ -85,7 +74,7 @@ int run_map_benchmark(std::uint32_t entries) {
     auto map = testing::make_bpf_map("hash", "bench_small", 100);
     if (!map || !testing::put_bpf_keys(*map, 0, 50))
       break;
-    facts.push_back(facts_of_made(*map));
+    facts.push_back(testing::facts_of(*map));
     small.push_back(std::move(*map));
   }
   fmt::print("{} maps of 50 entries\n", small.size());

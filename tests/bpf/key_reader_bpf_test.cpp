@@ -14,6 +14,7 @@
 #include <bpf/btf.h>
 
 #include "support/every_bpf_map.h"
+#include "support/made_map_facts.h"
 
 namespace mapscope {
 namespace {
@@ -21,13 +22,7 @@ namespace {
 using testing::MadeBpfMap;
 
 BpfMapFacts facts_for_keys(const MadeBpfMap &map) {
-  BpfMapFacts facts;
-  facts.id = map.id;
-  facts.type = map.type;
-  facts.type_number = map.type_number;
-  facts.key_bytes = map.key_bytes;
-  facts.value_bytes = map.value_bytes;
-  facts.max_entries = map.max_entries;
+  BpfMapFacts facts = testing::facts_of(map);
   bpf_map_info info{};
   std::uint32_t length = sizeof(info);
   EXPECT_EQ(bpf_obj_get_info_by_fd(map.fd.get(), &info, &length), 0);

@@ -14,26 +14,15 @@
 
 #include "kernel/bpf_maps/map_count_records.h"
 #include "support/every_bpf_map.h"
+#include "support/made_map_facts.h"
 
 namespace mapscope {
 namespace {
 
 using testing::BpfMapLevel;
 using testing::EveryBpfMap;
+using testing::facts_of;
 using testing::MadeBpfMap;
-
-BpfMapFacts facts_of(const MadeBpfMap &map) {
-  BpfMapFacts facts;
-  facts.id = map.id;
-  facts.name = map.name;
-  facts.type = map.type;
-  facts.type_number = map.type_number;
-  facts.key_bytes = map.key_bytes;
-  facts.value_bytes = map.value_bytes;
-  facts.max_entries = map.max_entries;
-  facts.flags = map.flags;
-  return facts;
-}
 
 std::vector<BpfMapFacts> facts_of(const EveryBpfMap &every) {
   std::vector<BpfMapFacts> facts;
