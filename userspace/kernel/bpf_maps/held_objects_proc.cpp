@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/handle.h"
+#include "kernel/bpf_maps/descriptor_fields.h"
 #include "kernel/bpf_maps/held_objects.h"
 
 namespace mapscope {
@@ -99,30 +100,18 @@ private:
   HeldObjects held_;
 };
 
-// The number behind "name:", with the blanks that kernels put there; 0: no such line.
-std::uint32_t number_in(std::string_view text, std::string_view name) {
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!line.starts_with(name))
-      continue;
-    line.remove_prefix(name.size());
-    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
-    std::uint32_t number = 0;
-    std::from_chars(line.data(), line.data() + line.size(), number);
-    return number;
-  }
-  return 0;
+// 0: no such line.
+std::uint32_t id_in(std::string_view text, std::string_view name) {
+  return descriptor_field<std::uint32_t>(text, name).value_or(0);
 }
 
 } // namespace
 
 HeldObject parse_held_object(std::string_view text) {
-  const std::uint32_t link = number_in(text, "link_id:");
-  if (const std::uint32_t id = number_in(text, "prog_id:"); id != 0)
+  const std::uint32_t link = id_in(text, "link_id:\t");
+  if (const std::uint32_t id = id_in(text, "prog_id:\t"); id != 0)
     return {.kind = HeldObjectKind::program, .id = id};
-  if (const std::uint32_t id = number_in(text, "map_id:"); id != 0)
+  if (const std::uint32_t id = id_in(text, "map_id:\t"); id != 0)
     return {.kind = link != 0 ? HeldObjectKind::map_by_link : HeldObjectKind::map, .id = id};
   return {};
 }

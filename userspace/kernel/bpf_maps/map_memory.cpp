@@ -1,15 +1,15 @@
 // The text of fdinfo, and maps to try it on; see map_memory.h.
 #include "kernel/bpf_maps/map_memory.h"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <unistd.h>
+
+#include "kernel/bpf_maps/descriptor_fields.h"
 
 namespace mapscope {
 namespace {
@@ -18,24 +18,6 @@ constexpr const char *kTrialName = "mapscope_trial";
 
 // BPF_MAP_TYPE_CGRP_STORAGE and _ARENA, which the headers of Linux 6.1 lack.
 constexpr std::uint32_t kCgroupLocalStorage = 32, kArena = 33;
-
-// The number of a line "name:\tnumber".
-std::optional<std::uint64_t> number_of(std::string_view text, std::string_view name) {
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!line.starts_with(name))
-      continue;
-    line.remove_prefix(name.size());
-    std::uint64_t number = 0;
-    const auto parsed = std::from_chars(line.data(), line.data() + line.size(), number);
-    if (parsed.ec == std::errc{} && parsed.ptr == line.data() + line.size())
-      return number;
-    return std::nullopt;
-  }
-  return std::nullopt;
-}
 
 std::optional<std::uint64_t> memory_of(const Fd &map) {
   const auto info = read_map_descriptor_info(map);
@@ -67,8 +49,9 @@ BpfMemoryMethod try_memory_method() {
 } // namespace
 
 MapDescriptorInfo parse_map_descriptor_info(std::string_view text) {
-  MapDescriptorInfo info{.memory_bytes = number_of(text, "memlock:\t"), .is_frozen = {}};
-  if (const auto frozen = number_of(text, "frozen:\t"))
+  MapDescriptorInfo info{.memory_bytes = descriptor_field<std::uint64_t>(text, "memlock:\t"),
+                         .is_frozen = {}};
+  if (const auto frozen = descriptor_field<std::uint64_t>(text, "frozen:\t"))
     info.is_frozen = *frozen != 0;
   return info;
 }
