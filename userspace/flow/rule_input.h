@@ -60,9 +60,11 @@ struct CensusSample {
   std::optional<std::uint64_t> allocated_bytes, allocated_by_maps_bytes;
   MemoryLimits limits;
   // Maps above the floors of CensusNeeds, the largest first. A map that is missing here is gone or
-  // small now, unless `maps_left_out` says otherwise.
+  // small now, unless one of the next three says otherwise.
   std::vector<SampledMap> maps;
   std::uint64_t maps_left_out = 0; // above the floors too, beyond the number that is kept
+  std::vector<ProcessAddress> maps_unsettled; // changed faster than they could be read
+  bool is_partial = false;                    // parts of the heap were not looked into
   bool is_unchanged = false; // the process has not run since the last sample: all is as it was
 };
 

@@ -291,6 +291,8 @@ Result<> CensusTaker::settle(std::uint64_t address) {
     }
   }
   ++census_.counts.unsettled_count;
+  if (census_.unsettled.size() < Census::kUnsettledMax)
+    census_.unsettled.push_back({address});
   return {};
 }
 

@@ -53,8 +53,11 @@ struct HeaderCopy {
 };
 
 struct Census {
+  static constexpr std::size_t kUnsettledMax = 4096;
+
   MapTable maps; // in the order of addresses, but for those that were read again
   std::vector<HeaderCopy> copies;
+  std::vector<ProcessAddress> unsettled; // headers of the first kUnsettledMax that did not settle
   CensusCounts counts;
   HeapStatistics heap;
   bool has_residency = false; // which bytes of maps are in memory or in swap is known

@@ -36,6 +36,12 @@ MapsOverview MapSurvey::overview(const OverviewOptions &options) const {
   for (std::size_t index : large.take())
     overview.large.push_back(judged(census_.maps[index], options.known));
   overview.large_left_out = large_count - overview.large.size();
+  const CensusCounts &counts = census_.counts;
+  overview.unsettled = census_.unsettled;
+  overview.is_partial = counts.unsettled_count > census_.unsettled.size() ||
+                        counts.span_left_out_count + counts.header_span_unsettled_count +
+                                counts.header_span_left_out_count !=
+                            0;
   return overview;
 }
 

@@ -31,6 +31,8 @@ struct MapsOverview {
   MapsReport report;            // with the most bytes first, whether they are large or not
   std::vector<JudgedMap> large; // the same
   std::uint64_t large_left_out = 0;
+  std::vector<ProcessAddress> unsettled; // maps that may be large, and could not be read
+  bool is_partial = false;               // parts of the heap were not looked into
 };
 
 } // namespace mapscope

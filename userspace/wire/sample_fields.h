@@ -112,6 +112,8 @@ template <Of<CensusSample> T> void fields(T &input, auto &&field) {
   field("limits", input.limits);
   field("maps", input.maps);
   field("maps_left_out", input.maps_left_out);
+  field("maps_unsettled", input.maps_unsettled);
+  field("partial", input.is_partial);
   field("unchanged", input.is_unchanged);
 }
 template <Of<RateSample> T> void fields(T &input, auto &&field) {

@@ -141,8 +141,12 @@ TEST_P(CensusRunnerTruthTest, ASampleSaysWhatTheProgramSays) {
   for (const SampledMap &map : sample.maps) {
     EXPECT_GE(map.len, kEntriesMin);
     const auto truth = program->maps.find(map.address.value);
-    if (truth == program->maps.end())
+    if (truth == program->maps.end()) {
+      // Of a header and its copy one is told, and not always the right one.
+      const auto look = program->noise.find(map.address.value);
+      seen += look != program->noise.end() && look->second == "copy";
       continue;
+    }
     ++seen;
     EXPECT_EQ(map.len, truth->second.len);
     EXPECT_EQ(map.slots, truth->second.slots);

@@ -23,6 +23,8 @@ CensusSample whole_census() {
                       .allocated_bytes = 0,
                       .allocated_by_maps_bytes = 8,
                       .maps_left_out = 9,
+                      .maps_unsettled = {{0xc000020000}, {0xc000020030}},
+                      .is_partial = true,
                       .is_unchanged = true};
   sample.heap.live_bytes = 10;
   sample.heap.gc_cycles = 0;

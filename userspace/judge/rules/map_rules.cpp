@@ -61,8 +61,10 @@ public:
     else
       for (const SampledMap &map : sample_.maps)
         look_at(map);
+    for (const ProcessAddress address : sample_.maps_unsettled)
+      subjects_.observe_unread(address.value);
     subjects_.end(
-        !is_again && sample_.maps_left_out == 0,
+        !is_again && sample_.maps_left_out == 0 && !sample_.is_partial,
         [this](MemberKey key, const RuleMember &member) { return why_gone(key, member); }, context_,
         findings);
   }

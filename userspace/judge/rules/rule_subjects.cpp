@@ -97,6 +97,14 @@ std::optional<MemberKey> RuleSubjects::other_at(MemberKey key) const {
   return std::nullopt;
 }
 
+void RuleSubjects::observe_unread(std::uint64_t address) {
+  for (auto member = members_.lower_bound({address, 0});
+       member != members_.end() && member->first.a == address; ++member) {
+    member->second.look = look_;
+    member->second.seen_ns = now_ns_;
+  }
+}
+
 RuleMember &RuleSubjects::rename(MemberKey from, MemberKey to) {
   auto member = members_.extract(from);
   member.key() = to;

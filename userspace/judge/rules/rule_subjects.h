@@ -96,6 +96,8 @@ public:
       each(key, member);
     }
   }
+  // What is at this address is there, and could not be read: it stays what it was.
+  void observe_unread(std::uint64_t address);
   // The look is over. `is_complete`: who was not seen is gone; `why_gone` is asked of each. Else it
   // is gone when it has not been seen for long.
   template <typename WhyGone>

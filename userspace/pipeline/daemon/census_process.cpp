@@ -150,7 +150,8 @@ Result<> CensusProcess::walk(MapSurvey &survey, const LookOptions &options) {
              : found;
 }
 
-// Of a map without a name it is kept that a walk did not tell it.
+// Of a map without a name it is kept that a walk did not tell it, and of one that could not be read
+// this time what was known.
 void CensusProcess::keep_names(const MapsOverview &overview, bool has_walked) {
   KnownMaps names;
   for (const auto *maps : {&overview.large, &overview.report.maps})
@@ -170,6 +171,10 @@ void CensusProcess::keep_names(const MapsOverview &overview, bool has_walked) {
       if (map.certainty == TypeCertainty::exact)
         name.type = map.type;
     }
+  for (const ProcessAddress address : overview.unsettled)
+    for (auto known = known_.lower_bound({address.value, 0});
+         known != known_.end() && known->first.first == address.value; ++known)
+      names.insert(*known);
   known_ = std::move(names);
 }
 
@@ -181,7 +186,9 @@ Result<CensusSample> CensusProcess::sample_of(const MapsOverview &overview, MapS
                       .map_entries = report.totals.entries,
                       .map_bytes = report.totals.bytes,
                       .map_reclaimable_bytes = report.totals.reclaimable_bytes,
-                      .maps_left_out = overview.large_left_out};
+                      .maps_left_out = overview.large_left_out,
+                      .maps_unsettled = overview.unsettled,
+                      .is_partial = overview.is_partial};
   sample.heap.size_classes = {};
   const SnapshotProcess &process = source.process;
   if (const auto totals =

@@ -157,6 +157,29 @@ TEST(AlertLifeTest, GoesOnWithTheNextMapOfTheSameLine) {
   EXPECT_TRUE(server.see(120, {next}).empty()) << "as bad as the one before";
 }
 
+// A map that is written to all the time cannot always be read, and has no name in a look that
+// fails.
+TEST(AlertLifeTest, DoesNotTakeWhatCouldNotBeReadForGone) {
+  JudgedServer server{waste_rule()};
+  SampledMap nameless = wasting();
+  nameless.owner.clear();
+  nameless.site.reset();
+  ASSERT_EQ(server.see(10, {nameless}).size(), 1u);
+  CensusSample sample{.time_ns = 20 * kSecond,
+                      .process = server_process().key,
+                      .maps = {other_map(well())},
+                      .maps_unsettled = {nameless.address}};
+  EXPECT_TRUE(server.tell(sample).empty());
+  EXPECT_TRUE(server.see(30, {wasting()}).empty()) << "by its name it would be another alert";
+  sample.time_ns = 40 * kSecond;
+  sample.maps_unsettled.clear();
+  sample.is_partial = true;
+  EXPECT_TRUE(server.tell(sample).empty());
+  sample.time_ns = 50 * kSecond;
+  sample.is_partial = false;
+  EXPECT_EQ(server.tell(sample).size(), 1u);
+}
+
 TEST(AlertLifeTest, DoesNotTakeWhatWasLeftOutForGone) {
   JudgedServer server{waste_rule()};
   server.see(10, {wasting()});
