@@ -3,10 +3,7 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -110,103 +107,77 @@ func fieldNames(columns []column, structure string) []string {
 	})
 }
 
-// check compares the amd64 part of a table with {version: {structure: {size, fields}}}.
-func check(tablePath, referencePath string) error {
-	data, err := os.ReadFile(referencePath)
-	if err != nil {
-		return err
-	}
-	var reference map[string]layout
-	if err := json.Unmarshal(data, &reference); err != nil {
-		return fmt.Errorf("%s: %w", referencePath, err)
-	}
-	table, err := readTable(tablePath)
-	if err != nil {
-		return err
-	}
-	compared, differences := 0, 0
-	for _, version := range slices.Sorted(maps.Keys(reference)) {
-		flat := reference[version].flatten()
-		if _, known := table[version]; !known {
-			fmt.Printf("%s is not in the table\n", version)
-			differences++
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(flat)) {
-			compared++
-			if got, ok := table[version][name]; !ok || got != flat[name] {
-				fmt.Printf("%s %s: table %v (present: %v), reference %d\n", version, name, got, ok, flat[name])
-				differences++
-			}
-		}
-	}
-	fmt.Printf("%d values compared, %d differences\n", compared, differences)
-	if compared == 0 || differences > 0 {
-		return errors.New("the table does not agree with the reference")
-	}
-	return nil
-}
-
-func (l layout) flatten() map[string]int64 {
-	flat := map[string]int64{}
-	for name, structure := range l {
-		flat[name] = structure.Size
-		for field, offset := range structure.Fields {
-			flat[name+"."+field] = offset
-		}
-	}
-	return flat
-}
-
-// readTable gives version -> name -> value for amd64.
-func readTable(path string) (map[string]map[string]int64, error) {
-	file, err := os.Open(path)
+// readTable gives back what formatTable was given.
+func readTable(path string) ([]column, error) {
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-
-	var versions []string
-	table := map[string]map[string]int64{}
+	_, text, found := strings.Cut(string(data), `R"table(`)
+	if !found {
+		return nil, fmt.Errorf("%s: it has no table", path)
+	}
+	var columns []column
 	structure := ""
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		line := strings.TrimPrefix(lines.Text(), `R"table(`)
-		if strings.HasPrefix(line, "//") || strings.HasPrefix(line, ")table") {
-			continue
-		}
+	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
-		name := words[0]
 		switch {
-		case name == "toolchains":
-			versions = words[1:]
-			for _, version := range versions {
-				table[version] = map[string]int64{}
+		case len(words) == 0 || strings.HasPrefix(line, ")table"):
+		case words[0] == "toolchains":
+			for _, word := range words[1:] {
+				columns = append(columns, column{parseToolchain(word), layout{}, layout{}})
 			}
-			continue
 		case strings.HasPrefix(line, "  "):
-			name = structure + "." + name
+			err = readRow(columns, words[1:], func(l layout, value int64) { l[structure].Fields[words[0]] = value })
 		default:
-			structure = name
+			structure = words[0]
+			err = readRow(columns, words[1:], func(l layout, value int64) {
+				l[structure] = structLayout{value, map[string]int64{}}
+			})
 		}
-		for _, word := range words[1:] {
-			if word == "|" {
-				break
-			}
-			version, value, ok := strings.Cut(word, ":")
-			if !ok {
-				version, value = versions[0], word
-			}
-			for _, later := range versions[slices.Index(versions, version):] {
-				delete(table[later], name)
-				if value == "-" {
-					continue
-				}
-				if table[later][name], err = strconv.ParseInt(value, 10, 64); err != nil {
-					return nil, err
-				}
-			}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q: %w", path, line, err)
 		}
 	}
-	return table, lines.Err()
+	return columns, nil
+}
+
+// readRow puts the values of one row into the columns that they hold for.
+func readRow(columns []column, words []string, put func(layout, int64)) error {
+	amd64, arm64 := words, words
+	if bar := slices.Index(words, "|"); bar >= 0 {
+		amd64, arm64 = words[:bar], words[bar+1:]
+	}
+	if err := readValues(columns, amd64, func(c column, value int64) { put(c.amd64, value) }); err != nil {
+		return err
+	}
+	return readValues(columns, arm64, func(c column, value int64) { put(c.arm64, value) })
+}
+
+func readValues(columns []column, words []string, put func(column, int64)) error {
+	now := "-"
+	for _, c := range columns {
+		for len(words) > 0 {
+			version, value, changes := strings.Cut(words[0], ":")
+			if changes && version != c.toolchain.String() {
+				break
+			}
+			if !changes {
+				value = version
+			}
+			now, words = value, words[1:]
+		}
+		if now == "-" {
+			continue
+		}
+		value, err := strconv.ParseInt(now, 10, 64)
+		if err != nil {
+			return err
+		}
+		put(c, value)
+	}
+	if len(words) > 0 {
+		return fmt.Errorf("%q names a toolchain that the table lacks", words[0])
+	}
+	return nil
 }

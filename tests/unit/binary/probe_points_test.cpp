@@ -15,6 +15,7 @@
 #include "binary/layout_table.h"
 #include "binary/probe_catalog.h"
 #include "bpf/contract/targets.h"
+#include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope {
@@ -211,12 +212,9 @@ TEST_P(SymbolTest, DwarfAndTheTableAgree) {
     EXPECT_EQ(table.find(name), offset) << name;
 }
 
-const std::string kVersions[] = {"1.17.13", "1.19.13", "1.21.13", "1.22.12", "1.23.12",
-                                 "1.24.13", "1.25.14", "1.26.8",  "1.27.4"};
-
 std::vector<Build> builds(std::initializer_list<std::string> modes) {
   std::vector<Build> all;
-  for (const std::string &version : kVersions)
+  for (const std::string &version : kGoReleases)
     for (const std::string &mode : modes)
       all.push_back({version, mode});
   return all;

@@ -23,6 +23,7 @@
 #include "binary/package_variables.h"
 #include "binary/relative_operands.h"
 #include "binary/type_descriptors.h"
+#include "support/go_releases.h"
 #include "support/synthetic_dwarf.h"
 #include "support/synthetic_go.h"
 #include "unit/binary/built_programs.h"
@@ -369,8 +370,7 @@ TEST(SyntheticRootsTest, ACircleOfTypesEnds) {
 
 std::vector<Build> builds() {
   std::vector<Build> all;
-  for (const char *version : {"1.17.13", "1.19.13", "1.21.13", "1.22.12", "1.23.12", "1.24.13",
-                              "1.25.14", "1.26.8", "1.27.4"})
+  for (const std::string &version : kGoReleases)
     for (const char *mode : {"plain", "stripped", "pie", "cgo"})
       all.push_back({version, mode});
   return all;

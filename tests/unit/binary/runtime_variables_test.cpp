@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "binary/read_facts.h"
+#include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope {
@@ -180,8 +181,7 @@ TEST(PluginsTest, AProgramThatCanLoadThemIsSeenInPart) {
 
 std::vector<Build> all_builds() {
   std::vector<Build> builds;
-  for (const char *version : {"1.17.13", "1.19.13", "1.21.13", "1.22.12", "1.23.12", "1.24.13",
-                              "1.25.14", "1.26.8", "1.27.4"})
+  for (const std::string &version : kGoReleases)
     for (const char *mode : {"plain", "stripped", "pie", "cgo"})
       builds.push_back({version, mode});
   return builds;

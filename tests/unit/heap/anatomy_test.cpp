@@ -14,6 +14,7 @@
 #include "heap/go_types.h"
 #include "memory/live_process.h"
 #include "support/census_program.h"
+#include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope {
@@ -302,9 +303,7 @@ TEST_P(AnatomyTest, FindsNoMapWhereNoneIs) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Releases, AnatomyTest,
-                         ::testing::Values("1.17.13", "1.19.13", "1.21.13", "1.22.12", "1.23.12",
-                                           "1.24.13", "1.25.14", "1.26.8", "1.27.4"),
+INSTANTIATE_TEST_SUITE_P(Releases, AnatomyTest, ::testing::ValuesIn(kGoReleases),
                          [](const auto &parameter) {
                            std::string name = "Go" + parameter.param;
                            std::ranges::replace(name, '.', '_');

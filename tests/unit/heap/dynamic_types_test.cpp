@@ -17,6 +17,7 @@
 #include "binary/go_binary.h"
 #include "binary/program_roots.h"
 #include "support/census_program.h"
+#include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope {
@@ -284,9 +285,7 @@ TEST_P(DynamicTypesTest, PointersAreThoseThatTheCollectorFollows) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Releases, DynamicTypesTest,
-                         ::testing::Combine(::testing::Values("1.17.13", "1.19.13", "1.21.13",
-                                                              "1.22.12", "1.23.12", "1.24.13",
-                                                              "1.25.14", "1.26.8", "1.27.4"),
+                         ::testing::Combine(::testing::ValuesIn(kGoReleases),
                                             ::testing::Values("plain", "stripped")),
                          [](const auto &test) {
                            std::string name =

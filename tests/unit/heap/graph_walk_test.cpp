@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/go_releases.h"
 #include "support/walked_program.h"
 
 namespace mapscope {
@@ -147,14 +148,11 @@ TEST_P(GraphWalkTest, StopsWithASentenceWhenABudgetIsSpent) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Go, GraphWalkTest,
-                         ::testing::Values("1.17.13", "1.19.13", "1.21.13", "1.22.12", "1.23.12",
-                                           "1.24.13", "1.25.14", "1.26.8", "1.27.4"),
-                         [](const auto &one) {
-                           std::string name = "Go" + one.param;
-                           std::ranges::replace(name, '.', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Go, GraphWalkTest, ::testing::ValuesIn(kGoReleases), [](const auto &one) {
+  std::string name = "Go" + one.param;
+  std::ranges::replace(name, '.', '_');
+  return name;
+});
 
 } // namespace
 } // namespace mapscope

@@ -22,6 +22,7 @@
 #include "binary/read_facts.h"
 #include "heap/pacer.h"
 #include "support/child_memory.h"
+#include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 #include "unit/heap/fake_heap.h"
 
@@ -373,8 +374,7 @@ TEST(PacerTest, TheGoalNeverEndsBelowWhatIsAliveOrBeforeItBegan) {
 
 std::vector<Build> all_builds() {
   std::vector<Build> builds;
-  for (const char *version : {"1.17.13", "1.19.13", "1.21.13", "1.22.12", "1.23.12", "1.24.13",
-                              "1.25.14", "1.26.8", "1.27.4"})
+  for (const std::string &version : kGoReleases)
     for (const char *mode : {"plain", "stripped", "pie", "cgo"})
       builds.push_back({version, mode});
   return builds;

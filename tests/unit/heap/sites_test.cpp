@@ -20,6 +20,7 @@
 #include "heap/heap_layout.h"
 #include "heap/sites/sampled_parts.h"
 #include "support/census_program.h"
+#include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope {
@@ -225,9 +226,7 @@ TEST_P(SitesTest, TellsNothingWhereTheProfileIsOff) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Releases, SitesTest,
-                         ::testing::Combine(::testing::Values("1.17.13", "1.19.13", "1.21.13",
-                                                              "1.22.12", "1.23.12", "1.24.13",
-                                                              "1.25.14", "1.26.8", "1.27.4"),
+                         ::testing::Combine(::testing::ValuesIn(kGoReleases),
                                             ::testing::Values("plain", "stripped")),
                          [](const auto &parameter) {
                            std::string name = "Go" + std::get<0>(parameter.param) + "_" +

@@ -13,6 +13,7 @@
 #include "heap/anatomy.h"
 #include "memory/live_process.h"
 #include "support/census_program.h"
+#include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope {
@@ -139,9 +140,7 @@ TEST_P(StackMapsTest, CountsStacksBeyondALimit) {
   EXPECT_GE(short_ones->left_out_count, 10u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Releases, StackMapsTest,
-                         ::testing::Values("1.17.13", "1.19.13", "1.21.13", "1.22.12", "1.23.12",
-                                           "1.24.13", "1.25.14", "1.26.8", "1.27.4"),
+INSTANTIATE_TEST_SUITE_P(Releases, StackMapsTest, ::testing::ValuesIn(kGoReleases),
                          [](const auto &parameter) {
                            std::string name = "Go" + parameter.param;
                            std::ranges::replace(name, '.', '_');
