@@ -18,7 +18,7 @@ namespace {
 
 double number(std::uint64_t value) { return static_cast<double>(value); }
 
-std::uint64_t nanoseconds(Seconds seconds) {
+std::uint64_t window_ns(Seconds seconds) {
   return static_cast<std::uint64_t>(std::max<Seconds::rep>(1, seconds.count())) * 1'000'000'000;
 }
 
@@ -101,7 +101,7 @@ HeapAnswer ask(const HeapGrowthRule &rule, const HeapQuestion &question) {
   if (!sample.heap.live_bytes)
     return {};
   if (!memory.series)
-    memory.series = std::make_unique<Series>(nanoseconds(rule.window));
+    memory.series = std::make_unique<Series>(window_ns(rule.window));
   Series &series = *memory.series;
   const bool is_profiled = sample.allocated_bytes && sample.allocated_by_maps_bytes;
   // What is live is known when a collection ends, every two minutes at least; in between it stands
@@ -159,7 +159,7 @@ HeapAnswer ask(const AllocsMinusFreesRule &rule, const HeapQuestion &question) {
     return {};
   const double objects = number(*heap.objects_allocated - *heap.objects_freed);
   if (!memory.series || objects < memory.last) {
-    memory.series = std::make_unique<Series>(nanoseconds(rule.window));
+    memory.series = std::make_unique<Series>(window_ns(rule.window));
     memory.flat_since_ns = question.now_ns;
   }
   Series &series = *memory.series;
@@ -169,7 +169,7 @@ HeapAnswer ask(const AllocsMinusFreesRule &rule, const HeapQuestion &question) {
 
   const std::uint64_t rising_ns = question.now_ns - memory.flat_since_ns;
   const double gained = series.slope_per_minute(0) * number(series.span_ns()) / 60e9;
-  const bool is_over = rising_ns >= nanoseconds(rule.window) && series.is_full() &&
+  const bool is_over = rising_ns >= window_ns(rule.window) && series.is_full() &&
                        series.first().values[0] >= number(rule.min_live_objects) &&
                        gained >= kObjectsGrownMin * series.first().values[0];
   const double more = objects - series.first().values[0];
