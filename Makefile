@@ -7,9 +7,11 @@
 # 24.04, as root or with sudo. Further: build release bench format lint fuzz install clean.
 
 # The Go release that `make verify` builds its program with: 1.17.13, 1.27.4, ... or the one
-# that is installed. TIME is what `make fuzz` gives each target, in seconds.
+# that is installed. TIME is what `make fuzz` gives each target, in seconds; TARGETS are which, by
+# name (census_fuzz wire_fuzz; nothing: all).
 GO ?= installed
 TIME ?= 60
+TARGETS ?=
 SOURCES := $(shell find userspace tests bpf benchmarks -name '*.h' -o -name '*.cpp' -o -name '*.c')
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -42,7 +44,7 @@ bench: setup-test
 fuzz: setup-test
 	@cmake --preset fuzz --log-level=WARNING
 	@cmake --build --preset fuzz --target tests/fuzz/all
-	@tools/run-fuzzers $(TIME)
+	@tools/run-fuzzers $(TIME) $(TARGETS)
 
 fuzz-smoke:
 	@$(MAKE) --no-print-directory fuzz TIME=5
