@@ -3,9 +3,10 @@
 mode that a suite has in the names of its parameters. The tests of one suite share a process, and what
 they learnt of a program.
 
-    list_suites.py EXECUTABLE OUTPUT FILTER LABELS
+    list_suites.py OUTPUT FILTER LABELS [EMULATOR...] EXECUTABLE
 
-OUTPUT is a file for CTest to include; FILTER leaves tests out, as --gtest_filter does.
+OUTPUT is a file for CTest to include; FILTER leaves tests out, as --gtest_filter does. EMULATOR runs executables of
+another architecture.
 """
 import re
 import subprocess
@@ -32,13 +33,14 @@ def filters_of(listing):
 
 
 def main():
-    executable, output, left_out, labels = sys.argv[1:]
-    command = [executable, "--gtest_list_tests", f"--gtest_filter={left_out}"]
-    listing = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    output, left_out, labels, *command = sys.argv[1:]
+    listing = subprocess.run([*command, "--gtest_list_tests", f"--gtest_filter={left_out}"],
+                             check=True, stdout=subprocess.PIPE, text=True).stdout
+    words = " ".join(f"[==[{word}]==]" for word in command)
     with open(output, "w") as file:
         for name, chosen in filters_of(listing).items():
             cost = COST if RELEASE.search(name) else 1
-            file.write(f'add_test([==[{name}]==] [==[{executable}]==] [==[--gtest_filter={chosen}]==])\n'
+            file.write(f'add_test([==[{name}]==] {words} [==[--gtest_filter={chosen}]==])\n'
                        f'set_tests_properties([==[{name}]==] PROPERTIES LABELS {labels} SKIP_RETURN_CODE {SKIPPED} COST {cost})\n')
 
 
