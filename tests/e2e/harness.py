@@ -6,6 +6,9 @@ From the environment:
     MAPSCOPE             the executable under test (required but for test_truth)
     MAPSCOPE_WORKLOADS   what tools/build-workloads made (default: build/workloads)
     MAPSCOPE_GO          one Go version for the tests that run on each (default: all that were built)
+    MAPSCOPE_PATIENCE    how many times as long as usual everything may take (default: 1), for emulated machines
+    MAPSCOPE_FEW         of how many programs, cases and build modes at most each test that has many tries (default: all)
+    MAPSCOPE_RESULTS     a file that gets a line of JSON for each test that ran (default: none)
 """
 import contextlib
 import dataclasses
@@ -27,7 +30,7 @@ WORKLOADS = pathlib.Path(os.environ.get("MAPSCOPE_WORKLOADS", ROOT / "build/work
 CLEAN, FOUND, USAGE, INCONCLUSIVE, DENIED, GONE = range(6)
 
 COUNTED = ("created", "grown", "split", "cleared")  # operations that a truth and a report both have
-TIMEOUT_SECONDS = 120  # for what takes a few seconds on an idle machine
+TIMEOUT_SECONDS = 120 * int(os.environ.get("MAPSCOPE_PATIENCE", "1"))  # for what takes a few seconds on an idle machine
 SKIPPED = 77           # CTest's SKIP_RETURN_CODE
 
 
@@ -64,6 +67,13 @@ def workload(name, version=None, mode="plain"):
     if not path.exists():
         raise unittest.SkipTest(f"{path} does not exist: run tools/build-workloads {name}.")
     return path
+
+
+def few(choices):
+    """All of them, or some that lie evenly among them where only so many are wanted."""
+    choices = list(choices)
+    wanted = int(os.environ.get("MAPSCOPE_FEW", len(choices)))
+    return choices if wanted >= len(choices) else [choices[i * len(choices) // wanted] for i in range(wanted)]
 
 
 @contextlib.contextmanager
@@ -318,11 +328,52 @@ class EndToEndTest(unittest.TestCase):
 
 
 class _Result(unittest.TextTestResult):
-    """Says why a test was skipped, also when CTest shows no more than the last lines."""
+    """Says why a test was skipped, also when CTest shows no more than the last lines, and what became
+    of each test to who wants to count them."""
+
+    def startTest(self, test):
+        super().startTest(test)
+        self._began, self._failures = time.monotonic(), []
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        if self._failures:
+            self._tell(test, "failed", " | ".join(self._failures), time.monotonic() - self._began)
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        if not self._failures:
+            self._tell(test, "passed", "", time.monotonic() - self._began)
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
         print(f"skipped: {reason}", file=sys.stderr)
+        self._tell(test, "skipped", reason, 0)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self._note(test, err)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        if isinstance(test, unittest.TestCase):
+            self._note(test, err)
+        else:  # what prepares a class or a module
+            self._tell(test, "failed", str(err[1]), 0)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            self._note(subtest, err)
+
+    def _note(self, test, err):
+        self._failures.append(f"{test}: {err[1]}"[:2000])
+
+    def _tell(self, test, state, why, seconds):
+        if path := os.environ.get("MAPSCOPE_RESULTS"):
+            name = test.id().removeprefix("__main__.")
+            with open(path, "a") as results:
+                results.write(json.dumps({"name": name, "state": state, "why": why, "seconds": round(seconds, 1)}) + "\n")
 
 
 def main():

@@ -20,20 +20,20 @@ class ReplayTest(harness.EndToEndTest):
 
     def test_every_workload(self):
         for version in harness.go_versions():
-            for name, arguments in PROGRAMS.items():
+            for name, arguments in harness.few(PROGRAMS.items()):
                 with self.subTest(go=version, program=name):
                     self.check([harness.workload(name.partition("-")[0], version), *arguments], FORMS[0], "--all")
 
     def test_every_form(self):
         for version in harness.go_versions():
-            for form in FORMS:
+            for form in harness.few(FORMS):
                 for depth in ([], ["--exact"]):
                     with self.subTest(go=version, form=form, depth=depth):
                         self.check([harness.workload("storm", version), "-rounds", "5"], form, *depth)
 
     def test_misuse(self):
         for version in harness.go_versions():
-            for name, *arguments in MISUSES:
+            for name, *arguments in harness.few(MISUSES):
                 for form in ([], ["--json"]):
                     with self.subTest(go=version, program=[name, *arguments], form=form):
                         self.check([harness.workload(name, version), *arguments], form)
@@ -41,7 +41,7 @@ class ReplayTest(harness.EndToEndTest):
     def test_verdict(self):
         programs = [["quiet"], ["growth", "-n", "100000"], ["stack"], ["exec", "--", harness.workload("create")]]
         for version in harness.go_versions():
-            for name, *arguments in programs:
+            for name, *arguments in harness.few(programs):
                 for form in ([], ["--json"]):
                     with self.subTest(go=version, program=name, form=form), harness.scratch() as directory:
                         live = harness.run_mapscope("verify", *form, "-o", directory / "live", "--record", directory / "recording", "--",
