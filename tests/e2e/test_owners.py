@@ -62,18 +62,24 @@ class OwnersTest(MapsTest):
 
 
 class LeaksTest(OwnersTest):
+    def assert_every_owner(self, mode):
+        """What the program knows of its maps."""
+        with leaks(mode) as (program, truth):
+            rows = self.rows_of(self.json_of("-p", program.pid, "--owners", "--top", 0))
+        for map_truth in truth["maps"]:
+            row = rows[map_truth["address"]]
+            self.assertEqual(row["len"], map_truth["len"])
+            self.assert_owner(row, map_truth, mode)
+            if map_truth["class"] == "goroutine":  # words of stacks have no types
+                self.assertIn(row["type"], (map_truth["type"], None))
+            elif mode != "stripped" or map_truth["closure"]:
+                self.assert_type(row, map_truth["type"])
+        return truth["maps"]
+
     def test_every_leak_has_its_owner(self):
         for mode in modes_to_try():
-            with self.subTest(mode=mode), leaks(mode) as (program, truth):
-                rows = self.rows_of(self.json_of("-p", program.pid, "--owners", "--top", 0))
-                for map_truth in truth["maps"]:
-                    row = rows[map_truth["address"]]
-                    self.assertEqual(row["len"], map_truth["len"])
-                    self.assert_owner(row, map_truth, mode)
-                    if map_truth["class"] == "goroutine":  # words of stacks have no types
-                        self.assertIn(row["type"], (map_truth["type"], None))
-                    elif mode != "stripped" or map_truth["closure"]:
-                        self.assert_type(row, map_truth["type"])
+            with self.subTest(mode=mode):
+                self.assert_every_owner(mode)
 
     def test_the_text_names_them(self):
         with leaks() as (program, _):
