@@ -49,6 +49,10 @@ fuzz: setup-test
 fuzz-smoke:
 	@$(MAKE) --no-print-directory fuzz TIME=5
 
+# Programs that others built, from the registries of packages; takes half an hour. It makes docs/support.md.
+programs: setup-programs release
+	@$(AS_ROOT) tools/real-programs
+
 format:
 	@clang-format-19 -i $(SOURCES)
 
@@ -68,5 +72,8 @@ setup:
 setup-test:
 	@tools/setup test
 
-.PHONY: verify test go-programs build release bench fuzz fuzz-smoke format lint install clean setup setup-test
+setup-programs:
+	@tools/setup programs
+
+.PHONY: verify test go-programs build release bench fuzz fuzz-smoke format lint install clean programs setup setup-programs setup-test
 .NOTPARALLEL:
