@@ -53,6 +53,13 @@ fuzz-smoke:
 programs: setup-programs release
 	@$(AS_ROOT) tools/real-programs
 
+# On another architecture, which is emulated: takes hours. What it finds goes to docs/support.md.
+arm64: setup-arm64 release
+	@tools/arm64/root
+	@cmake --preset arm64 --log-level=WARNING
+	@cmake --build --preset arm64
+	@$(AS_ROOT) tools/arm64/run; status=$$?; tools/support-table && exit $$status
+
 format:
 	@clang-format-19 -i $(SOURCES)
 
@@ -75,5 +82,8 @@ setup-test:
 setup-programs:
 	@tools/setup programs
 
-.PHONY: verify test go-programs build release bench fuzz fuzz-smoke format lint install clean programs setup setup-programs setup-test
+setup-arm64:
+	@tools/setup arm64
+
+.PHONY: arm64 setup-arm64 verify test go-programs build release bench fuzz fuzz-smoke format lint install clean programs setup setup-programs setup-test
 .NOTPARALLEL:
