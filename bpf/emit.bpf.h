@@ -49,6 +49,10 @@ static __always_inline void *emit_reserve(enum event_kind kind, __u16 size_bytes
 	return header;
 }
 
+/*
+ * To be compared with NULL at once: with other code in between the compiler keeps two comparisons,
+ * of which the verifier of Linux 6.1 does not see that the second can't fail.
+ */
 #define EMIT_RESERVE(kind, type, target) ((type *)emit_reserve(kind, sizeof(type), target))
 
 /*

@@ -28,12 +28,14 @@ int process_ids(struct bpf_iter__task *ctx)
 	struct pid *ids = BPF_CORE_READ(task, thread_pid);
 	__u32 level = BPF_CORE_READ(ids, level);
 
-	for (__u32 i = 0; i < NAMESPACE_DEPTH_MAX && i <= level; i++) {
+	/* Without a loop: the verifier of Linux 6.1 finds no end of the one that ends with the level. */
+#pragma unroll
+	for (__u32 i = 0; i < NAMESPACE_DEPTH_MAX; i++) {
 		struct upid id;
 		struct process_ids pair = { .tgid = task->tgid };
 
-		if (bpf_core_read(&id, sizeof(id), &ids->numbers[i]))
-			return 0;
+		if (i > level || bpf_core_read(&id, sizeof(id), &ids->numbers[i]))
+			continue;
 		struct pid_namespace *namespace = id.ns;
 		pair.local = id.nr;
 		if (BPF_CORE_READ(namespace, ns.inum) == mapscope_pid_namespace)

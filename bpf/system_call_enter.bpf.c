@@ -152,6 +152,10 @@ __weak __noinline int report_detail(const struct call *call, const struct verdic
 	struct system_call_detail_event *event =
 		EMIT_RESERVE(EVENT_KIND_SYSTEM_CALL_DETAIL, struct system_call_detail_event,
 			     call->index);
+
+	if (!event)
+		return 0;
+
 	struct user_stack stack = {
 		.ip = registers.ip,
 		.fp = registers.fp,
@@ -160,8 +164,6 @@ __weak __noinline int report_detail(const struct call *call, const struct verdic
 	};
 	__u64 missing = 0;
 
-	if (!event)
-		return 0;
 	fill_call(&event->call, call, verdict, regs);
 	__builtin_memset(event->reserved, 0, sizeof(event->reserved));
 	if (in_range(&target->text, registers.ip - target->load_bias))
