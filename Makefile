@@ -49,6 +49,11 @@ fuzz: setup-test
 fuzz-smoke:
 	@$(MAKE) --no-print-directory fuzz TIME=5
 
+# Each Go release in each build mode, and programs of others; takes hours, and goes on where it was when it was
+# ended. What it finds goes to docs/support.md.
+matrix: setup-test release
+	@$(AS_ROOT) tools/go-matrix; status=$$?; $(MAKE) --no-print-directory programs && tools/support-table && exit $$status
+
 # Programs that others built, from the registries of packages; takes half an hour. It makes docs/support.md.
 programs: setup-programs release
 	@$(AS_ROOT) tools/real-programs
@@ -85,5 +90,5 @@ setup-programs:
 setup-arm64:
 	@tools/setup arm64
 
-.PHONY: arm64 setup-arm64 verify test go-programs build release bench fuzz fuzz-smoke format lint install clean programs setup setup-programs setup-test
+.PHONY: arm64 setup-arm64 verify test go-programs build release bench fuzz fuzz-smoke format lint install clean matrix programs setup setup-programs setup-test
 .NOTPARALLEL:
