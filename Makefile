@@ -75,6 +75,13 @@ lint: build
 install: release
 	@$(AS_ROOT) cmake --install build/release
 
+# Each kernel of Debian in a virtual machine, and this one. Emulated, so some hours; tools/kernels/matrix --kernel 6.1 takes one.
+kernels: setup-kernels
+	@cmake --preset kernels --log-level=WARNING
+	@cmake --build --preset kernels --target mapscope tests/bpf/all every_bpf_map
+	@for version in 1.22.12 1.27.4; do tools/build-workloads --go $$version || exit; done
+	@$(AS_ROOT) tools/kernels/matrix; status=$$?; tools/support-table && exit $$status
+
 clean:
 	@rm -rf build
 
@@ -87,8 +94,11 @@ setup-test:
 setup-programs:
 	@tools/setup programs
 
+setup-kernels:
+	@tools/setup kernels
+
 setup-arm64:
 	@tools/setup arm64
 
-.PHONY: arm64 setup-arm64 verify test go-programs build release bench fuzz fuzz-smoke format lint install clean matrix programs setup setup-programs setup-test
+.PHONY: arm64 setup-arm64 kernels setup-kernels verify test go-programs build release bench fuzz fuzz-smoke format lint install clean matrix programs setup setup-programs setup-test
 .NOTPARALLEL:
