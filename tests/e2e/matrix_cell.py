@@ -4,6 +4,7 @@ is what these programs know. Its last line is one of JSON: the cell, in the form
     MAPSCOPE=... MAPSCOPE_WORKLOADS=... MAPSCOPE_GO=1.26.8 python3 tests/e2e/matrix_cell.py pie
 """
 import json
+import subprocess
 import sys
 import traceback
 import unittest
@@ -24,6 +25,7 @@ CHECKS = {
     "owners": "each map has the owner that the program says, and no exact type is wrong.",
 }
 OPERATIONS = {"swiss": {"make_small", "new_map", "grow_to_table", "table_grow", "table_split"}, "classic": {"make_small", "make_map", "hash_grow"}}
+harness.TIMEOUT_SECONDS = 900  # other programs may have the machine, for as long as the matrix takes
 TRIES = 3  # a host so busy that events are lost proves nothing
 
 
@@ -138,6 +140,8 @@ class Cell:
                 continue
             except unittest.SkipTest:  # nothing was tried, so nothing can be said
                 raise
+            except subprocess.TimeoutExpired:
+                return {"state": "not_run", "why": f"`{name}` did not end within {harness.TIMEOUT_SECONDS} s.", "checks": checks}
             except Refused as refusal:
                 state, checks[name] = "refused", "refused"
                 sentences.append(f'`{name}`: "{plain(refusal)}"')
