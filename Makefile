@@ -1,10 +1,10 @@
 # The conveniences, one word each; everything happens in build/.
 #
 #   make verify     proves on this machine that map operations of a Go program do no file I/O
-#   make test       every test this machine can run, sanitizers on, after a short fuzzing
+#   make test       every test this machine can run, sanitizers on, on a few Go releases
 #
 # Both prepare the machine first (tools/setup) and need nothing but a Debian 12 or Ubuntu
-# 24.04, as root or with sudo. Further: build release bench format lint fuzz install clean.
+# 24.04, as root or with sudo. Further: test-all build release bench format lint fuzz install clean.
 
 # The Go release that `make verify` builds its program with: 1.17.13, 1.27.4, ... or the one
 # that is installed. TIME is what `make fuzz` gives each target, in seconds; TARGETS are which, by
@@ -20,12 +20,19 @@ verify: release
 	@$(AS_ROOT) build/release/userspace/mapscope verify -- build/workloads/$(GO)/plain/quiet
 
 # A test of live programs on a machine that others use may find its moment gone: it gets a second try.
-test: setup-test fuzz-smoke build go-programs
+test: setup-test build go-programs
+	@ctest --preset all --parallel $(shell nproc) --repeat until-pass:2
+
+# With every release of tools/go-releases.txt and every build mode.
+test-all: setup-test
+	@cmake --preset dev -D MAPSCOPE_ALL_RELEASES=ON --log-level=WARNING
+	@cmake --build --preset dev
+	@tools/build-workloads || [ $$? -eq 77 ]
 	@ctest --preset all --parallel $(shell nproc) --repeat until-pass:2
 
 # Unit tests look at them too. A Go release that can't be fetched is not there: its tests say so.
 go-programs: setup-test
-	@tools/build-workloads || [ $$? -eq 77 ]
+	@tools/build-workloads --quick || [ $$? -eq 77 ]
 
 build: setup-test
 	@cmake --preset dev --log-level=WARNING
@@ -45,9 +52,6 @@ fuzz: setup-test
 	@cmake --preset fuzz --log-level=WARNING
 	@cmake --build --preset fuzz --target tests/fuzz/all
 	@tools/run-fuzzers $(TIME) $(TARGETS)
-
-fuzz-smoke:
-	@$(MAKE) --no-print-directory fuzz TIME=5
 
 # Each Go release in each build mode, and programs of others; takes hours, and goes on where it was when it was
 # ended. What it finds goes to docs/support.md.
@@ -100,5 +104,5 @@ setup-kernels:
 setup-arm64:
 	@tools/setup arm64
 
-.PHONY: arm64 setup-arm64 kernels setup-kernels verify test go-programs build release bench fuzz fuzz-smoke format lint install clean matrix programs setup setup-programs setup-test
+.PHONY: arm64 setup-arm64 kernels setup-kernels verify test test-all go-programs build release bench fuzz format lint install clean matrix programs setup setup-programs setup-test
 .NOTPARALLEL:

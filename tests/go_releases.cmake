@@ -10,10 +10,30 @@ function(mapscope_go_releases variable use)
 endfunction()
 
 mapscope_go_releases(MAPSCOPE_GO_VERSIONS workloads)
-# Between two that changed what a tracer sees: what starts programs is tried with the others, and
-# end-to-end with what counts and judges; with all of it where MAPSCOPE_ALL_RELEASES is on.
-mapscope_go_releases(MAPSCOPE_GO_BETWEEN between)
 list(GET MAPSCOPE_GO_VERSIONS -1 MAPSCOPE_NEWEST_GO)
+# What is tried where MAPSCOPE_ALL_RELEASES is off: the newest in all modes, these when built plainly.
+mapscope_go_releases(MAPSCOPE_GO_QUICK quick)
+list(REMOVE_ITEM MAPSCOPE_GO_QUICK ${MAPSCOPE_NEWEST_GO})
+mapscope_go_releases(MAPSCOPE_GO_THIN thin)
+
+# What --gtest_filter leaves out of unit tests then, whose names have release and mode: Go1_17_13_pie.
+set(MAPSCOPE_LEFT_OUT "")
+set(MAPSCOPE_LEFT_OUT_OF_PROGRAMS "")
+if(NOT MAPSCOPE_ALL_RELEASES)
+  set(left_out "*noswissmap*")
+  foreach(version IN LISTS MAPSCOPE_GO_VERSIONS)
+    string(REPLACE "." "_" name ${version})
+    if(version IN_LIST MAPSCOPE_GO_QUICK OR version IN_LIST MAPSCOPE_GO_THIN)
+      list(APPEND left_out "*${name}*stripped*" "*${name}*pie*" "*${name}*cgo*")
+    elseif(NOT version STREQUAL MAPSCOPE_NEWEST_GO)
+      list(APPEND left_out "*${name}*")
+    endif()
+    if(version IN_LIST MAPSCOPE_GO_THIN)
+      string(APPEND MAPSCOPE_LEFT_OUT_OF_PROGRAMS ":*${name}*")
+    endif()
+  endforeach()
+  list(JOIN left_out ":" MAPSCOPE_LEFT_OUT)
+endif()
 
 list(TRANSFORM MAPSCOPE_GO_VERSIONS REPLACE "(.+)" "\"\\1\"" OUTPUT_VARIABLE MAPSCOPE_GO_VERSIONS_QUOTED)
 list(JOIN MAPSCOPE_GO_VERSIONS_QUOTED ", " MAPSCOPE_GO_VERSIONS_QUOTED)

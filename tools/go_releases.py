@@ -4,7 +4,7 @@ import pathlib
 import re
 
 LIST = pathlib.Path(__file__).resolve().parent / "go-releases.txt"
-LAYOUTS, WORKLOADS, BETWEEN = USES = ("layouts", "workloads", "between")
+LAYOUTS, WORKLOADS, QUICK, THIN = USES = ("layouts", "workloads", "quick", "thin")
 COLUMN = 20  # where the uses begin
 
 # 1.24.13, 1.24.13-noswissmap, 1.28rc1, 1.18

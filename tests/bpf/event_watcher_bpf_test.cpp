@@ -194,7 +194,7 @@ protected:
 };
 
 TEST_F(EventWatcherBpfTest, NothingIsLoadedThatNoRuleNeeds) {
-  auto path = workload("1.26.8", "bench_hot");
+  auto path = workload("1.27.4", "bench_hot");
   if (!path)
     GTEST_SKIP() << "tools/build-workloads builds bench_hot";
   Program program{*path, {"-rounds", "1000000"}};
@@ -243,14 +243,14 @@ TEST_P(EventRatesBpfTest, RatesOfGrowthAndCreationHaveTheProgramsLinesAndProport
   EXPECT_GT(shown(*process).probe_cost_ns, 0u);
 }
 INSTANTIATE_TEST_SUITE_P(Releases, EventRatesBpfTest,
-                         ::testing::Values("1.17.13", "1.22.12", "1.26.8"), [](const auto &param) {
+                         ::testing::Values("1.17.13", "1.22.12", "1.27.4"), [](const auto &param) {
                            std::string name = param.param;
                            std::ranges::replace(name, '.', '_');
                            return "Go" + name;
                          });
 
 TEST_F(EventWatcherBpfTest, AProcessThatDoesNotRunIsNeverWatchedForRates) {
-  auto path = workload("1.26.8", "growth");
+  auto path = workload("1.27.4", "growth");
   if (!path)
     GTEST_SKIP() << "tools/build-workloads builds growth";
   Program program{*path, {"-wait"}};
@@ -262,7 +262,7 @@ TEST_F(EventWatcherBpfTest, AProcessThatDoesNotRunIsNeverWatchedForRates) {
 }
 
 TEST_F(EventWatcherBpfTest, ConcurrentUseIsToldWithMessageTypeAndLine) {
-  auto path = workload("1.26.8", "concurrent");
+  auto path = workload("1.27.4", "concurrent");
   if (!path)
     GTEST_SKIP() << "tools/build-workloads builds concurrent";
   Program program{*path, {"-wait"}};
@@ -305,7 +305,7 @@ TEST_F(EventWatcherBpfTest, AWriteToANilMapIsToldUpToALimitAndTheRestIsCounted) 
 }
 
 TEST_F(EventWatcherBpfTest, AProgramThatPanicsAllTheTimeIsLeftAlone) {
-  auto path = workload("1.26.8", "nilwrite");
+  auto path = workload("1.27.4", "nilwrite");
   if (!path)
     GTEST_SKIP() << "tools/build-workloads builds nilwrite";
   tuning_.misuse_hits_per_second = 100;
@@ -319,7 +319,7 @@ TEST_F(EventWatcherBpfTest, AProgramThatPanicsAllTheTimeIsLeftAlone) {
 }
 
 TEST_F(EventWatcherBpfTest, WhatDoesNotFitInTheRingIsCounted) {
-  auto path = workload("1.26.8", "nilwrite");
+  auto path = workload("1.27.4", "nilwrite");
   if (!path)
     GTEST_SKIP() << "tools/build-workloads builds nilwrite";
   tuning_.misuse_ring_bytes = 4096;
@@ -333,7 +333,7 @@ TEST_F(EventWatcherBpfTest, WhatDoesNotFitInTheRingIsCounted) {
 }
 
 TEST_F(EventWatcherBpfTest, AProgramThatMixesMapsAndFilesIsCleanAndNothingStaysAttached) {
-  auto path = workload("1.26.8", "quiet");
+  auto path = workload("1.27.4", "quiet");
   if (!path)
     GTEST_SKIP() << "tools/build-workloads builds quiet";
   verify_.every = Seconds{3600};
@@ -360,7 +360,7 @@ TEST_F(EventWatcherBpfTest, AProgramThatMixesMapsAndFilesIsCleanAndNothingStaysA
 }
 
 TEST_F(EventWatcherBpfTest, ProcessesThatAreDueTogetherShareOneWindow) {
-  auto path = workload("1.26.8", "quiet");
+  auto path = workload("1.27.4", "quiet");
   if (!path)
     GTEST_SKIP() << "tools/build-workloads builds quiet";
   Program one{*path, {"-wait"}}, other{*path, {"-wait"}};
@@ -374,7 +374,7 @@ TEST_F(EventWatcherBpfTest, ProcessesThatAreDueTogetherShareOneWindow) {
 }
 
 TEST_F(EventWatcherBpfTest, AProcessThatEndsInItsWindowGetsAVerdictOfWhatWasSeen) {
-  auto path = workload("1.26.8", "quiet");
+  auto path = workload("1.27.4", "quiet");
   if (!path)
     GTEST_SKIP() << "tools/build-workloads builds quiet";
   verify_ = {.at_start = Seconds{60}, .every = Seconds{0}, .for_ = Seconds{1}};
@@ -391,7 +391,7 @@ TEST_F(EventWatcherBpfTest, AProcessThatEndsInItsWindowGetsAVerdictOfWhatWasSeen
 }
 
 TEST_F(EventWatcherBpfTest, ManyAdditionsAndRemovalsLeaveNoDescriptor) {
-  auto path = workload("1.26.8", "bench_growth");
+  auto path = workload("1.27.4", "bench_growth");
   if (!path)
     GTEST_SKIP() << "tools/build-workloads builds bench_growth";
   Program program{*path, {"-n", "10", "-rounds", "1000000"}};
@@ -412,7 +412,7 @@ TEST_F(EventWatcherBpfTest, ManyAdditionsAndRemovalsLeaveNoDescriptor) {
 }
 
 TEST_F(EventWatcherBpfTest, ATargetThatDiesWhileItIsWatchedHarmsNobody) {
-  auto path = workload("1.26.8", "bench_growth");
+  auto path = workload("1.27.4", "bench_growth");
   if (!path)
     GTEST_SKIP() << "tools/build-workloads builds bench_growth";
   start({.growth_rates = true, .creation_rates = true, .misuse = true, .verify = true});

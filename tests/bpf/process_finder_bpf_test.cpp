@@ -28,7 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 
 std::string workload(const std::string &name, const std::string &mode = "plain") {
-  return fmt::format("{}/build/workloads/1.26.8/{}/{}", SOURCE_DIRECTORY, mode, name);
+  return fmt::format("{}/build/workloads/1.27.4/{}/{}", SOURCE_DIRECTORY, mode, name);
 }
 
 // A program with a pipe as its standard input, from which nothing comes unless it is sent.
@@ -146,7 +146,7 @@ TEST_P(ProcessFinderBpfTest, WhatRunsIsFoundWithItsNameAndItsEndIsTold) {
   EXPECT_TRUE(found.process.cgroup.path.starts_with('/'));
   EXPECT_EQ(found.problem, "");
   ASSERT_NE(found.binary, nullptr);
-  EXPECT_EQ(found.binary->facts().go_version, "go1.26.8");
+  EXPECT_EQ(found.binary->facts().go_version, "go1.27.4");
   EXPECT_EQ(find(::getpid()), nullptr); // no Go program
 
   program.end();

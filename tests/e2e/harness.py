@@ -6,6 +6,7 @@ From the environment:
     MAPSCOPE             the executable under test (required but for test_truth)
     MAPSCOPE_WORKLOADS   what tools/build-workloads made (default: build/workloads)
     MAPSCOPE_GO          one Go version for the tests that run on each (default: all that were built)
+    MAPSCOPE_MODES       the build modes that there are (default: plain,stripped,pie,cgo)
     MAPSCOPE_PATIENCE    how many times as long as usual everything may take (default: 1), for emulated machines
     MAPSCOPE_FEW         of how many programs, cases and build modes at most each test that has many tries (default: all)
     MAPSCOPE_RESULTS     a file that gets a line of JSON for each test that ran (default: none)
@@ -74,6 +75,12 @@ def few(choices):
     choices = list(choices)
     wanted = int(os.environ.get("MAPSCOPE_FEW", len(choices)))
     return choices if wanted >= len(choices) else [choices[i * len(choices) // wanted] for i in range(wanted)]
+
+
+def modes(wanted):
+    """Those of the build modes that there are; plain ones where that is none."""
+    built = os.environ.get("MAPSCOPE_MODES", "plain,stripped,pie,cgo").split(",")
+    return [mode for mode in wanted if mode in built] or ["plain"]
 
 
 @contextlib.contextmanager

@@ -63,7 +63,7 @@ class LearnTest(MapsTest):
         return written
 
     def test_types_and_lines_are_those_of_the_source(self):
-        for mode in harness.few(MODES):
+        for mode in harness.few(harness.modes(MODES)):
             with self.subTest(mode=mode), harness.scratch() as directory, self.restless(directory, mode) as program:
                 self.assertEqual(program.stdout.readline(), "ready\n")
                 kept = kept_maps(directory / "records")

@@ -104,7 +104,7 @@ class TruthTest(MapsTest):
 
     def test_every_map_is_told_with_its_numbers_and_its_cause(self):
         for index, case in enumerate(harness.few(CASES)):
-            for mode in MODES if os.environ.get("MAPSCOPE_ALL_MODES") else harness.few(["plain", MODES[1 + index % 3]]):
+            for mode in MODES if os.environ.get("MAPSCOPE_ALL_MODES") else harness.few(harness.modes(["plain", MODES[1 + index % 3]])):
                 with self.subTest(mode=mode, case=case):
                     self.assert_case(case, mode)
 
@@ -356,7 +356,7 @@ class SnapshotTest(MapsTest):
 @unittest.skipUnless(shutil.which("gcore"), "gcore is not installed (Debian: gdb).")
 class CoreTest(MapsTest):
     def test_a_core_file_says_what_the_process_said(self):
-        for mode in MODES if os.environ.get("MAPSCOPE_ALL_MODES") else ["stripped", "cgo"]:
+        for mode in MODES if os.environ.get("MAPSCOPE_ALL_MODES") else harness.modes(["stripped", "cgo"]):
             with self.subTest(mode=mode), harness.scratch() as directory:
                 executable = harness.workload("bloat", mode=mode)
                 with bloat("overflow", mode) as (program, truth):

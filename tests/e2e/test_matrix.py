@@ -18,7 +18,7 @@ class MatrixTest(harness.EndToEndTest):
     def for_each(self, programs, check, modes=("plain",)):
         """Calls check(version, command) for every program of every version in every mode, as a sub-test."""
         for version in harness.go_versions():
-            for mode in harness.few(modes):
+            for mode in harness.few(harness.modes(modes)):
                 for name, *arguments in harness.few(programs):
                     with self.subTest(go=version, mode=mode, program=" ".join([name, *arguments])):
                         check(version, [harness.workload(name, version, mode), *arguments])

@@ -275,7 +275,7 @@ TEST_F(VariantTest, MakemapStandsInForACopyOfNewMap) {
 }
 
 TEST_F(VariantTest, Arm64ProbesAreOnTheJumpOfTheStackCheck) {
-  build("arm64", "1.26.8", "GOARCH=arm64", "");
+  build("arm64", "1.27.4", "GOARCH=arm64", "");
   if (!binary_)
     return;
   EXPECT_EQ(facts_.tls_offset, std::nullopt);

@@ -143,9 +143,9 @@ TEST_P(RuntimeVariablesTest, CallsThatDisagreeTellNothing) {
 }
 
 TEST(Arm64VariablesTest, SymbolsAloneTellOfThem) {
-  const auto path = workload_variant("growth-arm64", "1.26.8", "GOARCH=arm64", "-buildvcs=false");
+  const auto path = workload_variant("growth-arm64", "1.27.4", "GOARCH=arm64", "-buildvcs=false");
   if (!path)
-    GTEST_SKIP() << "Go 1.26.8 can't be had";
+    GTEST_SKIP() << "Go 1.27.4 can't be had";
   std::ifstream file(*path, std::ios::binary);
   const std::string content{std::istreambuf_iterator<char>(file), {}};
   const auto binary = GoBinary::open(std::as_bytes(std::span{content}), *path);
@@ -163,10 +163,10 @@ TEST(Arm64VariablesTest, SymbolsAloneTellOfThem) {
 }
 
 TEST(PluginsTest, AProgramThatCanLoadThemIsSeenInPart) {
-  const auto path = built({"tests/fixtures/plugin_host", "main.go", "plugin_host"}, "1.26.8",
+  const auto path = built({"tests/fixtures/plugin_host", "main.go", "plugin_host"}, "1.27.4",
                           "CGO_ENABLED=1", "-buildvcs=false");
   if (!path)
-    GTEST_SKIP() << "Go 1.26.8 can't be had, or no C compiler for it";
+    GTEST_SKIP() << "Go 1.27.4 can't be had, or no C compiler for it";
   std::ifstream file(*path, std::ios::binary);
   const std::string content{std::istreambuf_iterator<char>(file), {}};
   const auto binary = GoBinary::open(std::as_bytes(std::span{content}), *path);

@@ -257,7 +257,7 @@ TEST_P(CensusSourcesTest, ASnapshotOfAProgramThatChangesSaysTheSameEachTime) {
 constexpr Build kBuilds[] = {{"1.17.13", "pie"}, {"1.19.13", "plain"}, {"1.23.12", "plain"},
                              {"1.24.13", "pie"}, {"1.26.8", "plain"},  {"1.27.4", "stripped"}};
 INSTANTIATE_TEST_SUITE_P(Builds, CensusSourcesTest, ::testing::ValuesIn(kBuilds), name_of);
-INSTANTIATE_TEST_SUITE_P(Builds, GcoreTest, ::testing::Values(Build{"1.26.8", "plain"}), name_of);
+INSTANTIATE_TEST_SUITE_P(Builds, GcoreTest, ::testing::Values(Build{"1.27.4", "plain"}), name_of);
 
 } // namespace
 } // namespace mapscope

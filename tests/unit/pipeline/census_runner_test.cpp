@@ -165,7 +165,7 @@ TEST_P(CensusRunnerTruthTest, ASampleSaysWhatTheProgramSays) {
   EXPECT_EQ(watched.go_version, "go" + std::string{GetParam()});
 }
 
-INSTANTIATE_TEST_SUITE_P(Releases, CensusRunnerTruthTest, ::testing::Values("1.22.12", "1.26.8"),
+INSTANTIATE_TEST_SUITE_P(Releases, CensusRunnerTruthTest, ::testing::Values("1.22.12", "1.27.4"),
                          [](const auto &release) {
                            std::string name = release.param;
                            std::ranges::replace(name, '.', '_');
@@ -173,7 +173,7 @@ INSTANTIATE_TEST_SUITE_P(Releases, CensusRunnerTruthTest, ::testing::Values("1.2
                          });
 
 TEST_F(CensusRunnerTest, WhatHasNotRunIsUnchangedAndNotLookedAtAgain) {
-  start_program("1.26.8", "census", {"-n", "500"});
+  start_program("1.27.4", "census", {"-n", "500"});
   if (IsSkipped() || HasFatalFailure())
     return;
   stop_program();
@@ -198,7 +198,7 @@ TEST_F(CensusRunnerTest, WhatHasNotRunIsUnchangedAndNotLookedAtAgain) {
 }
 
 TEST_F(CensusRunnerTest, WhoNeedsMoreThanBeforeIsToldMoreOfWhatHasNotRun) {
-  start_program("1.26.8", "census", {"-n", "500"});
+  start_program("1.27.4", "census", {"-n", "500"});
   if (IsSkipped() || HasFatalFailure())
     return;
   stop_program();
@@ -216,7 +216,7 @@ TEST_F(CensusRunnerTest, WhoNeedsMoreThanBeforeIsToldMoreOfWhatHasNotRun) {
 }
 
 TEST_F(CensusRunnerTest, NamesOfLargeMapsStayFromOneLookToTheNext) {
-  start_program("1.26.8", "owners", {});
+  start_program("1.27.4", "owners", {});
   if (IsSkipped() || HasFatalFailure())
     return;
   start_runner({.census = true, .min_bytes = 1});
@@ -246,7 +246,7 @@ TEST_F(CensusRunnerTest, NamesOfLargeMapsStayFromOneLookToTheNext) {
 }
 
 TEST_F(CensusRunnerTest, TheReportAndTheProfileAreThoseOfMaps) {
-  start_program("1.26.8", "census", {"-n", "200"});
+  start_program("1.27.4", "census", {"-n", "200"});
   if (IsSkipped() || HasFatalFailure())
     return;
   start_runner({.census = true});
@@ -266,7 +266,7 @@ TEST_F(CensusRunnerTest, TheReportAndTheProfileAreThoseOfMaps) {
 // A limit of its own, which it is far above.
 TEST_F(CensusRunnerTest, NearALimitASnapshotIsKeptOnce) {
   ASSERT_EQ(::setenv("GOMEMLIMIT", "2MiB", 1), 0);
-  start_program("1.26.8", "census", {"-n", "500"});
+  start_program("1.27.4", "census", {"-n", "500"});
   ASSERT_EQ(::unsetenv("GOMEMLIMIT"), 0);
   if (IsSkipped() || HasFatalFailure())
     return;
@@ -291,7 +291,7 @@ TEST_F(CensusRunnerTest, NearALimitASnapshotIsKeptOnce) {
 }
 
 TEST_F(CensusRunnerTest, WithoutARuleThatNeedsThemThereAreNoCensuses) {
-  start_program("1.26.8", "census", {"-n", "10"});
+  start_program("1.27.4", "census", {"-n", "10"});
   if (IsSkipped() || HasFatalFailure())
     return;
   start_runner({.census = false});
@@ -304,7 +304,7 @@ TEST_F(CensusRunnerTest, WithoutARuleThatNeedsThemThereAreNoCensuses) {
 }
 
 TEST_F(CensusRunnerTest, OfWhatHasEndedNothingIsSaid) {
-  start_program("1.26.8", "census", {"-n", "10"});
+  start_program("1.27.4", "census", {"-n", "10"});
   if (IsSkipped() || HasFatalFailure())
     return;
   start_runner({.census = true});
@@ -320,7 +320,7 @@ TEST_F(CensusRunnerTest, OfWhatHasEndedNothingIsSaid) {
 }
 
 TEST_F(CensusRunnerTest, APidThatIsAnothersByNowIsNotLookedAt) {
-  start_program("1.26.8", "census", {"-n", "10"});
+  start_program("1.27.4", "census", {"-n", "10"});
   if (IsSkipped() || HasFatalFailure())
     return;
   start_runner({.census = true});
@@ -331,7 +331,7 @@ TEST_F(CensusRunnerTest, APidThatIsAnothersByNowIsNotLookedAt) {
 }
 
 TEST_F(CensusRunnerTest, WhoIsRemovedIsHeardOfNoMore) {
-  start_program("1.26.8", "census", {"-n", "10"});
+  start_program("1.27.4", "census", {"-n", "10"});
   if (IsSkipped() || HasFatalFailure())
     return;
   start_runner({.census = true});
@@ -343,7 +343,7 @@ TEST_F(CensusRunnerTest, WhoIsRemovedIsHeardOfNoMore) {
 }
 
 TEST_F(CensusRunnerTest, ItStopsInTheMiddleOfALook) {
-  start_program("1.26.8", "census", {"-n", "20000"});
+  start_program("1.27.4", "census", {"-n", "20000"});
   if (IsSkipped() || HasFatalFailure())
     return;
   start_runner({.census = true, .min_bytes = 1});
@@ -367,7 +367,7 @@ bool drop_capabilities() {
 TEST_F(CensusRunnerTest, WhatMayNotBeReadIsRefusedWithASentence) {
   if (::geteuid() != 0)
     GTEST_SKIP() << "takes rights from itself, and so needs root";
-  start_program("1.26.8", "census", {"-n", "10"});
+  start_program("1.27.4", "census", {"-n", "10"});
   if (IsSkipped() || HasFatalFailure())
     return;
   std::thread{[this] {

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 class CensusSnapshotsTest : public ::testing::Test {
 protected:
   void SetUp() override {
-    const std::string path = std::string{SOURCE_DIRECTORY} + "/build/workloads/1.26.8/plain/census";
+    const std::string path = std::string{SOURCE_DIRECTORY} + "/build/workloads/1.27.4/plain/census";
     if (!fs::exists(path))
       GTEST_SKIP() << "census is not built; tools/build-workloads does that";
     program = std::make_unique<testing::CensusProgram>(path, std::vector<std::string>{"-n", "300"});
