@@ -50,7 +50,8 @@ def require_root():
 
 
 def version_key(version):
-    return [int(part) for part in version.split(".")]
+    """Numbers to compare releases by; a candidate, 1.28rc1, is like the first of its minor release."""
+    return [int(part) for part in re.match(r"[\d.]+", version)[0].split(".")]
 
 
 def go_versions():
