@@ -1,6 +1,7 @@
 // The steps of confinement, in the order in which each is still allowed.
 #include "binary/confinement.h"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <fstream>
@@ -31,8 +32,12 @@ constexpr bool kUnderSanitizer = false;
 
 using FilterContext = Handle<void, seccomp_release>;
 
+// A lower limit that is there already stays: nobody without capabilities may raise it.
 Result<> limit(__rlimit_resource resource, rlim_t value, const char *what) {
-  const rlimit both{value, value};
+  rlimit both{};
+  if (::getrlimit(resource, &both) == 0)
+    value = std::min(value, both.rlim_max);
+  both = {value, value};
   if (::setrlimit(resource, &both) != 0)
     return std::unexpected(Error::from_errno(fmt::format("limiting {}", what)));
   return {};

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -181,6 +182,23 @@ TEST(ConfinementTest, MemoryIsNeverExecutable) {
     return 0;
   });
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
+TEST(ConfinementTest, ALowerLimitThatIsThereAlreadyStays) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit core{0, 0}, processor{1, 1};
+    ::setrlimit(RLIMIT_CORE, &core);
+    ::setrlimit(RLIMIT_CPU, &processor);
+    Fd socket{::memfd_create("socket", MFD_CLOEXEC)};
+    const auto confinement =
+        confine_this_process(socket, {.memory_bytes = 64 << 20, .cpu_seconds = 60});
+    ::_exit(confinement ? 7 : 99);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
 TEST(ConfinementTest, ProcessorTimeIsLimited) {
