@@ -35,7 +35,7 @@ public:
   // Consumes: an opened object loads once.
   Result<Loaded<Skeleton>> load() && {
     if (int status = Skeleton::load(owner_.get()); status < 0)
-      return std::unexpected(Error::from_errno("loading the BPF programs", -status));
+      return std::unexpected(load_error(-status));
     return Loaded<Skeleton>{std::move(owner_)};
   }
 
@@ -43,6 +43,13 @@ public:
 
 private:
   explicit Opened(SkeletonOwner<Skeleton> owner) : owner_(std::move(owner)) {}
+
+  // libbpf says "no such process" where it could not read the kernel's BTF: no target is gone.
+  static Error load_error(int error_number) {
+    Error error = Error::from_errno("loading the BPF programs", error_number);
+    return error.code() == Errc::denied ? error : Error{Errc::unsupported, error.message()};
+  }
+
   SkeletonOwner<Skeleton> owner_;
 };
 
