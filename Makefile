@@ -69,6 +69,13 @@ arm64: setup-arm64 release
 	@cmake --build --preset arm64
 	@$(AS_ROOT) tools/arm64/run; status=$$?; tools/support-table && exit $$status
 
+# Faults for so many minutes; SEED=N has the same happen again.
+soak: setup-test go-programs
+	@cmake --preset dev --log-level=WARNING
+	@cmake --build --preset dev --target mapscope
+	@$(AS_ROOT) env MAPSCOPE=$(CURDIR)/build/dev/userspace/mapscope tests/soak/soak.py --minutes $(if $(filter file,$(origin TIME)),30,$(TIME)) \
+	    $(if $(SEED),--seed $(SEED)) --directory build/soak/$(if $(SEED),$(SEED),last)
+
 format:
 	@clang-format-19 -i $(SOURCES)
 
@@ -104,5 +111,5 @@ setup-kernels:
 setup-arm64:
 	@tools/setup arm64
 
-.PHONY: arm64 setup-arm64 kernels setup-kernels verify test test-all go-programs build release bench fuzz format lint install clean matrix programs setup setup-programs setup-test
+.PHONY: arm64 setup-arm64 kernels setup-kernels verify test test-all go-programs build release bench soak fuzz format lint install clean matrix programs setup setup-programs setup-test
 .NOTPARALLEL:
