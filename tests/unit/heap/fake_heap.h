@@ -1,11 +1,12 @@
-// A Go heap made by hand, with the layout of Go 1.26: spans, objects and swiss maps at addresses
-// that a test picks, so that it can spoil any byte of them.
+// A Go heap made by hand, with the layout of Go 1.26 unless another is wanted: spans, objects and
+// swiss maps at addresses that a test picks, so that it can spoil any byte of them.
 #pragma once
 
 #include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <map>
 #include <vector>
 
@@ -41,7 +42,7 @@ public:
     for (MemoryRead &wanted : reads) {
       const std::byte *from = at(wanted.address.value, wanted.into.size());
       wanted.is_read = from != nullptr;
-      if (wanted.is_read)
+      if (wanted.is_read && !wanted.into.empty())
         std::memcpy(wanted.into.data(), from, wanted.into.size());
     }
     return {};
@@ -66,9 +67,11 @@ public:
   static constexpr std::uint32_t kSweepgen = 10;
   static constexpr std::size_t kSpansMax = 64;
 
-  FakeHeap() {
-    facts.version = {1, 26, 8};
-    facts.map_implementation = MapImplementation::swiss;
+  // Of 1.22 or newer: older ones have the bits of pointers elsewhere.
+  explicit FakeHeap(GoVersion version = {1, 26, 8},
+                    MapImplementation maps = MapImplementation::swiss) {
+    facts.version = version;
+    facts.map_implementation = maps;
     facts.layout = layout_for(facts.version, Machine::amd64, {});
     facts.machine = Machine::amd64;
     layout = *HeapLayout::from(facts);
@@ -89,13 +92,15 @@ public:
     memory.put(kMheap + layout.mheap.allspans + 16, std::uint64_t{kSpansMax});
   }
 
-  // A span of free objects. Headers have their pointers behind the objects, as green tea has them.
+  // A span of free objects. They have their pointers behind them, and from 1.26 on the marks of
+  // green tea behind these.
   std::uint64_t add_span(std::uint64_t elem_bytes, bool has_pointers, std::uint64_t pages = 1) {
     std::uint64_t start = next_page_, mspan = kMspans + span_count_ * layout.span.size;
     next_page_ += pages * kGoPageBytes;
     memory.add(start, pages * kGoPageBytes);
     auto size_class = std::lower_bound(kSizeClasses.begin(), kSizeClasses.end(), elem_bytes);
-    std::uint64_t room = pages * kGoPageBytes - (has_pointers && elem_bytes <= 512 ? 256 : 0);
+    std::uint64_t room =
+        pages * kGoPageBytes - (has_pointers && elem_bytes <= 512 ? bits_bytes() : 0);
     const SpanLayout &at = layout.span;
     memory.put(mspan + at.start, start);
     memory.put(mspan + at.npages, pages);
@@ -118,10 +123,12 @@ public:
 
   std::uint64_t mspan_of(std::size_t span) const { return kMspans + span * layout.span.size; }
 
-  // Marks the slot allocated, with the one pointer of a header.
-  void allocate_header(std::uint64_t span_start, std::size_t span, unsigned slot) {
+  // Marks the slot allocated, with the pointers of a header.
+  void allocate_header(std::uint64_t span_start, std::size_t span, unsigned slot,
+                       std::initializer_list<unsigned> words = {2}) {
     set_bit(kBits + span * 64, slot);
-    set_bit(span_start + kGoPageBytes - 256, slot * 6 + 2);
+    for (const unsigned word : words)
+      set_bit(span_start + kGoPageBytes - bits_bytes(), slot * 6 + word);
   }
   void set_bit(std::uint64_t bits, unsigned index) {
     *memory.at(bits + index / 8) |= std::byte{1} << index % 8;
@@ -156,6 +163,8 @@ public:
   FakeMemory memory;
 
 private:
+  std::uint64_t bits_bytes() const { return facts.version.minor >= 26 ? 256 : 128; }
+
   std::uint64_t next_page_ = kStart;
   std::uint64_t span_count_ = 0;
 };

@@ -165,6 +165,12 @@ TEST_F(GoroutinesTest, AStackThatIsGoneHasNoWords) {
   EXPECT_FALSE(snapshot->goroutines[0].words.empty());
 }
 
+TEST_F(GoroutinesTest, AnExecutableThatLiesAboutThemTakesNoMemory) {
+  add(1, kWaiting, 2);
+  facts_.layout.offsets["runtime.g.goid"] = 0xfffffff0;
+  EXPECT_EQ(read().error().code(), Errc::unsupported);
+}
+
 TEST_F(GoroutinesTest, NoneYetIsNoError) {
   const auto snapshot = read();
   ASSERT_TRUE(snapshot) << snapshot.error().message();

@@ -38,6 +38,12 @@ std::optional<std::uint32_t> take_varint(std::span<const std::byte> &bytes) {
 
 Result<FrameSizes::Layout> FrameSizes::layout_of(const BinaryFacts &facts) {
   Layout layout;
+  // The executable may lie.
+  auto find = [&](const char *field) -> std::optional<std::uint32_t> {
+    constexpr std::uint32_t kOffsetMax = 4096;
+    const auto offset = facts.layout.find(field);
+    return offset && *offset <= kOffsetMax ? offset : std::nullopt;
+  };
   for (auto [field, into] : {std::pair{"runtime.moduledata.pctab", &layout.pctab},
                              {"runtime.moduledata.pclntable", &layout.pclntable},
                              {"runtime.moduledata.ftab", &layout.ftab},
@@ -51,9 +57,8 @@ Result<FrameSizes::Layout> FrameSizes::layout_of(const BinaryFacts &facts) {
                              {"runtime._func", &layout.func_bytes},
                              {"runtime.functab", &layout.functab_bytes},
                              {"runtime.functab.funcoff", &layout.funcoff}}) {
-    constexpr std::uint32_t kOffsetMax = 4096;
-    auto offset = facts.layout.find(field);
-    if (!offset || *offset > kOffsetMax)
+    const auto offset = find(field);
+    if (!offset)
       return fail(Errc::unsupported, "{}: where {} lies is not known", facts.path, field);
     *into = *offset;
   }
@@ -61,10 +66,10 @@ Result<FrameSizes::Layout> FrameSizes::layout_of(const BinaryFacts &facts) {
     layout.module_bytes = std::max(layout.module_bytes, slice + 16);
   for (std::uint32_t word : {layout.findfunctab, layout.minpc, layout.text, layout.etext})
     layout.module_bytes = std::max(layout.module_bytes, word + 8);
-  const auto args = facts.layout.find("runtime._func.args");
-  const auto npcdata = facts.layout.find("runtime._func.npcdata");
-  const auto nfuncdata = facts.layout.find("runtime._func.nfuncdata");
-  const auto gofunc = facts.layout.find("runtime.moduledata.gofunc");
+  const auto args = find("runtime._func.args");
+  const auto npcdata = find("runtime._func.npcdata");
+  const auto nfuncdata = find("runtime._func.nfuncdata");
+  const auto gofunc = find("runtime.moduledata.gofunc");
   layout.has_maps = args && npcdata && nfuncdata && *args + 4 <= layout.func_bytes &&
                     *npcdata + 4 <= layout.func_bytes && *nfuncdata < layout.func_bytes;
   if (layout.has_maps) {
@@ -72,14 +77,15 @@ Result<FrameSizes::Layout> FrameSizes::layout_of(const BinaryFacts &facts) {
     layout.npcdata = *npcdata;
     layout.nfuncdata = *nfuncdata;
   }
-  layout.has_gofunc = gofunc && *gofunc <= 4096;
+  layout.has_gofunc = gofunc.has_value();
   if (layout.has_gofunc) {
     layout.gofunc = *gofunc;
     layout.module_bytes = std::max(layout.module_bytes, layout.gofunc + 8);
   }
   const std::uint32_t word = layout.functab_bytes / 2; // two numbers of 8 bytes, or of 4
-  if ((word != 4 && word != 8) || layout.funcoff != word || layout.pcsp + 4 > layout.func_bytes ||
-      layout.func_id >= layout.func_bytes || layout.flag >= layout.func_bytes)
+  if ((word != 4 && word != 8) || layout.functab_bytes != 2 * word || layout.funcoff != word ||
+      layout.pcsp + 4 > layout.func_bytes || layout.func_id >= layout.func_bytes ||
+      layout.flag >= layout.func_bytes)
     return fail(Errc::unsupported, "{}: how functions are listed is not known", facts.path);
   return layout;
 }
