@@ -1,16 +1,14 @@
 // A census, a second one with what the first learned, and every map taken apart, over a small heap
 // made by hand of which the input changes words. Whatever they hold: each candidate is told of
-// once, no map has more entries than slots, and what cannot be is refused.
-//
-// An edit is 12 bytes: a place, a width, an offset of 16 bits, and a word, which the highest bit of
-// the width turns into a pointer to a place.
+// once, no map has more entries than slots, and what cannot be is refused. The input is edits, see
+// heap_edits.h.
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <span>
 
+#include "fuzz/heap_edits.h"
 #include "heap/anatomy.h"
 #include "heap/census.h"
 #include "heap/census_memory.h"
@@ -20,7 +18,6 @@ using namespace mapscope;
 
 namespace {
 
-constexpr std::size_t kEditBytes = 12, kEditsMax = 256;
 constexpr std::uint64_t kEmptyGroup = 0x8080808080808080;
 
 void require(bool sound) {
@@ -58,24 +55,11 @@ struct Heap : testing::FakeHeap {
       add_span(1024, false);
   }
 
-  void edit(std::span<const std::byte, kEditBytes> bytes) {
+  void edit(std::span<const std::byte> edits) {
     const std::array places = {
         kMheap,  kSpans, kMspans,     kBits,  kHeapArenas + layout.arena_spans,
         headers, groups, directories, tables, arrays};
-    const auto place = std::to_integer<std::size_t>(bytes[0]) % places.size();
-    const auto width = std::size_t{1} << (std::to_integer<unsigned>(bytes[1]) & 3);
-    std::uint16_t offset;
-    std::memcpy(&offset, &bytes[2], sizeof offset);
-    std::array<std::byte, 8> word;
-    std::memcpy(word.data(), &bytes[4], word.size());
-    if ((bytes[1] & std::byte{0x80}) != std::byte{0}) {
-      const std::uint64_t target =
-          places[std::to_integer<std::size_t>(word[0]) % places.size()] +
-          (std::to_integer<std::uint64_t>(word[1]) | std::to_integer<std::uint64_t>(word[2]) << 8);
-      std::memcpy(word.data(), &target, word.size());
-    }
-    if (std::byte *at = memory.at(places[place] + offset, width))
-      std::memcpy(at, word.data(), width);
+    testing::edit_heap(memory, places, edits);
   }
 
   std::uint64_t headers = add_span(48, true);
@@ -104,11 +88,7 @@ void check(const Census &census) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
   static const Heap whole;
   Heap heap = whole;
-  auto rest = std::as_bytes(std::span{data, size_bytes});
-  for (std::size_t i = 0; i < kEditsMax && rest.size() >= kEditBytes; ++i) {
-    heap.edit(rest.first<kEditBytes>());
-    rest = rest.subspan(kEditBytes);
-  }
+  heap.edit(std::as_bytes(std::span{data, size_bytes}));
   CensusMemory memory;
   const CensusOptions options{.tries_max = 4, .residency = true, .memory = &memory};
   auto census = take_census(heap.memory, heap.anchors, heap.facts, options);

@@ -2,12 +2,12 @@
 #include <sys/mman.h>
 
 #include <filesystem>
-#include <fstream>
 #include <span>
 #include <string>
 
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
+#include "fuzz/seed_files.h"
 #include "kernel/bpf_maps/call_sites.h"
 #include "recording/recording_writer.h"
 #include "support/bpf_code.h"
@@ -27,15 +27,9 @@ using mapscope::testing::BpfCode;
 
 namespace {
 
-void write(const std::filesystem::path &path, std::span<const std::byte> bytes) {
-  std::filesystem::create_directories(path.parent_path());
-  std::ofstream{path, std::ios::binary}.write(reinterpret_cast<const char *>(bytes.data()),
-                                              static_cast<std::streamsize>(bytes.size()));
-}
-
 void write_message(const std::filesystem::path &path, const nlohmann::json &message) {
   const auto bytes = nlohmann::json::to_msgpack(message);
-  write(path, std::as_bytes(std::span{bytes}));
+  write_seed(path, std::as_bytes(std::span{bytes}));
 }
 
 // A whole recording, and the items and words of its chunks behind the number of the latter, as
@@ -50,7 +44,7 @@ bool write_recording(const std::filesystem::path &corpus) {
   if (!(*writer)->close())
     return false;
   auto source = ByteSource::open(std::move(file));
-  write(corpus / "recording", *source->read(0, source->size_bytes()));
+  write_seed(corpus / "recording", *source->read(0, source->size_bytes()));
   auto chunks = ChunkReader::open(std::move(*source), kRecordingKind);
   Bytes items(2), words;
   for (auto step = chunks->next(); step->items; step = chunks->next()) {
@@ -60,7 +54,7 @@ bool write_recording(const std::filesystem::path &corpus) {
   items[0] = static_cast<std::byte>(words.size());
   items[1] = static_cast<std::byte>(words.size() >> 8);
   items.insert(items.end(), words.begin(), words.end());
-  write(corpus / "items", items);
+  write_seed(corpus / "items", items);
   return true;
 }
 
@@ -71,7 +65,7 @@ void write_types(const std::filesystem::path &path, std::uint8_t release,
   std::vector<std::byte> seed{std::byte{release}};
   seed.insert(seed.end(), types.begin(), types.end());
   seed.resize(seed.size() + 64, std::byte{0x11});
-  write(path, seed);
+  write_seed(path, seed);
 }
 
 void write_core_file(const std::filesystem::path &path) {
@@ -87,7 +81,7 @@ void write_core_file(const std::filesystem::path &path) {
              static_cast<std::byte>(executable.size() >> 8)};
   for (const Bytes &part : {core.make(), executable})
     seed.insert(seed.end(), part.begin(), part.end());
-  write(path, seed);
+  write_seed(path, seed);
 }
 
 // As roots_fuzz.cpp takes it apart.
@@ -98,7 +92,7 @@ void write_dwarf(const std::filesystem::path &path) {
              static_cast<std::byte>(abbreviations.size() >> 8)};
   for (const Bytes &part : {abbreviations, dwarf.information()})
     seed.insert(seed.end(), part.begin(), part.end());
-  write(path, seed);
+  write_seed(path, seed);
 }
 
 // As snapshot_fuzz.cpp takes them apart.
@@ -128,11 +122,11 @@ void write_snapshots(const std::filesystem::path &corpus) {
       .uses = {{.address = {0x600000}, .function = "main.add"}},
       .warnings = {"a sentence"}};
   append_item(items, SnapshotItem::roots, roots_to_bytes(roots));
-  write(corpus / "snapshot", snapshot_of(items, memory));
+  write_seed(corpus / "snapshot", snapshot_of(items, memory));
   Bytes seed{static_cast<std::byte>(memory.size()), std::byte{0}};
   for (const Bytes &part : {items, memory})
     seed.insert(seed.end(), part.begin(), part.end());
-  write(corpus / "items", seed);
+  write_seed(corpus / "items", seed);
 }
 
 // Functions, a callback, a loop, a map that a map holds and a lookup in an array that is inlined.
@@ -144,14 +138,14 @@ void write_programs(const std::filesystem::path &corpus) {
   calls.function(BPF_REG_2, 5).load(BPF_DW, BPF_REG_1, BPF_REG_10, -16);
   calls.call(helper(BpfHelper::for_each)).call(BPF_FUNC_tail_call).exit();
   calls.call(helper(BpfHelper::update)).call(lookup).jump_if(BPF_JNE, BPF_REG_0, 0, -3).exit();
-  write(corpus / "functions", calls.bytes());
+  write_seed(corpus / "functions", calls.bytes());
   BpfCode inner;
   inner.call_on(1, lookup).jump_if(BPF_JEQ, BPF_REG_0, 0, 8);
   inner.load(BPF_DW, BPF_REG_1, BPF_REG_0, 0).add(BPF_REG_1, 312);
   inner.load(BPF_W, BPF_REG_0, BPF_REG_2, 0).jump_if(BPF_JGE, BPF_REG_0, 4, 3);
   inner.raw(BPF_ALU64 | BPF_LSH | BPF_K, BPF_REG_0, 0, 0, 3);
   inner.raw(BPF_ALU64 | BPF_ADD | BPF_X, BPF_REG_0, BPF_REG_1, 0, 0).jump(1).set(BPF_REG_0, 0);
-  write(corpus / "inner_map", inner.exit().bytes());
+  write_seed(corpus / "inner_map", inner.exit().bytes());
 }
 
 } // namespace
@@ -163,15 +157,20 @@ int main(int argc, char **argv) {
   SyntheticGo program;
   const auto file = program.make();
   const std::span<const std::byte> bytes{file};
-  write(corpus / "go_binary_fuzz/tiny", bytes);
-  write(corpus / "go_look_fuzz/tiny", bytes);
-  write(corpus / "build_info_fuzz/inline",
-        bytes.subspan(program.build_info_offset() + 14, 18 + program.version.size() + 1));
-  write(corpus / "pclntab_fuzz/two_functions",
-        bytes.subspan(program.pclntab_offset(), program.pclntab_bytes()));
+  write_seed(corpus / "go_binary_fuzz/tiny", bytes);
+  write_seed(corpus / "go_look_fuzz/tiny", bytes);
+  write_seed(corpus / "build_info_fuzz/inline",
+             bytes.subspan(program.build_info_offset() + 14, 18 + program.version.size() + 1));
+  write_seed(corpus / "pclntab_fuzz/two_functions",
+             bytes.subspan(program.pclntab_offset(), program.pclntab_bytes()));
+  Bytes module{std::byte{0}};
+  module.insert(module.end(),
+                file.begin() + static_cast<std::ptrdiff_t>(program.module_data_offset()),
+                file.begin() + static_cast<std::ptrdiff_t>(program.module_data_offset() + 592));
+  write_seed(corpus / "module_data_fuzz/go1.26", module);
   program.has_sections = false;
-  write(corpus / "go_binary_fuzz/without_sections", program.make());
-  write(corpus / "go_look_fuzz/without_sections", program.make());
+  write_seed(corpus / "go_binary_fuzz/without_sections", program.make());
+  write_seed(corpus / "go_look_fuzz/without_sections", program.make());
 
   const auto binary = GoBinary::open(file, "/srv/tiny");
   auto facts = binary ? read_facts(*binary) : std::unexpected(binary.error());
@@ -194,5 +193,5 @@ int main(int argc, char **argv) {
   write_core_file(corpus / "core_file_fuzz/core");
   write_snapshots(corpus / "snapshot_fuzz");
   write_programs(corpus / "call_sites_fuzz");
-  return write_recording(corpus / "recording_fuzz") ? 0 : 1;
+  return write_small_seeds(corpus) && write_recording(corpus / "recording_fuzz") ? 0 : 1;
 }

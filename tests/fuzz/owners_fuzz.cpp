@@ -3,15 +3,15 @@
 // pass ends, and tells no more of a map than it may.
 //
 // The first byte says what the executable tells: a bit each for the variable, its type, the
-// closure, and masked data. Then come edits of 12 bytes, as in census_fuzz.cpp.
+// closure, and masked data. Then come edits, see heap_edits.h.
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <span>
 
+#include "fuzz/heap_edits.h"
 #include "heap/census.h"
 #include "heap/census_memory.h"
 #include "heap/owners/owners.h"
@@ -23,7 +23,6 @@ using mapscope::testing::SyntheticTypes;
 
 namespace {
 
-constexpr std::size_t kEditBytes = 12, kEditsMax = 256;
 constexpr std::uint64_t kEmptyGroup = 0x8080808080808080;
 constexpr std::size_t kStepsMax = 2048; // more than there are objects: a path is no circle
 constexpr std::uint64_t kClosureEntry = 0x400100;
@@ -165,23 +164,6 @@ struct Program : testing::FakeHeap {
       set_bit(closures + kGoPageBytes - 256, word);
   }
 
-  void edit(std::span<const std::byte, kEditBytes> bytes) {
-    const auto place = std::to_integer<std::size_t>(bytes[0]) % places.size();
-    const auto width = std::size_t{1} << (std::to_integer<unsigned>(bytes[1]) & 3);
-    std::uint16_t offset;
-    std::memcpy(&offset, &bytes[2], sizeof offset);
-    std::array<std::byte, 8> word;
-    std::memcpy(word.data(), &bytes[4], word.size());
-    if ((bytes[1] & std::byte{0x80}) != std::byte{0}) {
-      const std::uint64_t target =
-          places[std::to_integer<std::size_t>(word[0]) % places.size()] +
-          (std::to_integer<std::uint64_t>(word[1]) | std::to_integer<std::uint64_t>(word[2]) << 8);
-      std::memcpy(word.data(), &target, word.size());
-    }
-    if (std::byte *at = memory.at(places[place] + offset, width))
-      std::memcpy(at, word.data(), width);
-  }
-
   ProgramRoots roots(unsigned told) const {
     ProgramRoots roots;
     if (told & 1)
@@ -220,11 +202,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   if (size_bytes == 0)
     return 0;
   Program program = whole;
-  auto rest = std::as_bytes(std::span{data, size_bytes}).subspan(1);
-  for (std::size_t i = 0; i < kEditsMax && rest.size() >= kEditBytes; ++i) {
-    program.edit(rest.first<kEditBytes>());
-    rest = rest.subspan(kEditBytes);
-  }
+  testing::edit_heap(program.memory, program.places,
+                     std::as_bytes(std::span{data, size_bytes}).subspan(1));
   CensusMemory memory;
   auto census = take_census(program.memory, program.anchors, program.facts,
                             {.tries_max = 4, .memory = &memory});

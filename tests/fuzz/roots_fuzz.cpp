@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "binary/go_binary.h"
+#include "binary/layout_dwarf.h"
+#include "binary/layout_table.h"
 #include "binary/program_roots.h"
 #include "support/synthetic_go.h"
 #include "wire/roots_archive.h"
@@ -26,6 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   const auto binary = GoBinary::open(file, "input");
   if (!binary)
     std::abort();
+  // What it says of the runtime's own structures, too.
+  (void)read_dwarf_offsets(binary->elf(), layout_names());
   const auto roots = read_roots(*binary);
   const RootPlaces places{binary->module_data().text, binary->module_data().types};
   if (roots && !roots_from_bytes(roots_to_bytes(*roots), places))

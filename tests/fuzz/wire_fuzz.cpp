@@ -6,12 +6,18 @@
 #include "wire/facts_json.h"
 #include "wire/map_type_json.h"
 #include "wire/message.h"
+#include "wire/roots_archive.h"
 #include "wire/source_json.h"
 
 using namespace mapscope;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
-  const auto json = decode_message(std::as_bytes(std::span{data, size_bytes}));
+  const auto bytes = std::as_bytes(std::span{data, size_bytes});
+  const RootPlaces places{{{0x401000}, 0x10000}, {{0x500000}, 0x10000}};
+  if (const auto roots = roots_from_bytes(bytes, places))
+    if (!roots_from_bytes(roots_to_bytes(*roots), places))
+      std::abort();
+  const auto json = decode_message(bytes);
   if (!json)
     return 0;
   (void)error_from_json(*json);

@@ -37,6 +37,7 @@ public:
   ElfAddress text() const { return text_; }
   std::uint64_t pclntab_offset() const { return pclntab_; }
   std::uint64_t build_info_offset() const { return build_info_; }
+  std::uint64_t module_data_offset() const { return module_data_; }
   std::size_t pclntab_bytes() const { return pclntab_bytes_; }
 
 private:

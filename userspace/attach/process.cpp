@@ -70,14 +70,18 @@ Result<ProcessInfo> find_process(pid_t pid) {
   return info;
 }
 
+std::optional<ProcessAddress> entry_in_auxv(std::span<const std::byte> bytes) {
+  ByteReader reader{bytes};
+  while (const auto item = reader.read<Elf64_auxv_t>())
+    if (item->a_type == AT_ENTRY)
+      return ProcessAddress{item->a_un.a_val};
+  return std::nullopt;
+}
+
 Result<LoadBias> process_load_bias(pid_t pid, ElfAddress entry) {
-  std::string text = TRY(read_process_file(pid, "auxv"));
-  ByteReader reader{std::as_bytes(std::span{text})};
-  while (reader.size() >= sizeof(Elf64_auxv_t)) {
-    auto item = TRY(reader.read<Elf64_auxv_t>());
-    if (item.a_type == AT_ENTRY)
-      return LoadBias{item.a_un.a_val - entry.value};
-  }
+  const std::string text = TRY(read_process_file(pid, "auxv"));
+  if (const auto here = entry_in_auxv(std::as_bytes(std::span{text})))
+    return LoadBias{here->value - entry.value};
   return fail(Errc::malformed, "/proc/{}/auxv names no entry point", pid);
 }
 

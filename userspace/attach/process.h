@@ -3,7 +3,10 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +35,9 @@ Result<std::uint64_t> process_start_time(pid_t pid);
 // Where the executable of a running process was loaded, told by the entry point that the
 // kernel left in its auxiliary vector. `entry` is the ELF file's.
 Result<LoadBias> process_load_bias(pid_t pid, ElfAddress entry);
+
+// The same entry point, from the bytes of /proc/PID/auxv. Nothing: they name none.
+std::optional<ProcessAddress> entry_in_auxv(std::span<const std::byte> bytes);
 
 // Opens what exec would run for `command`: with a slash as it is, else along PATH.
 struct ResolvedCommand {

@@ -34,7 +34,10 @@ Result<std::string> read_process_file(pid_t pid, std::string_view name, std::siz
 }
 
 Result<ProcessStat> read_process_stat(pid_t pid) {
-  std::string text = TRY(read_process_file(pid, "stat"));
+  return parse_process_stat(TRY(read_process_file(pid, "stat")), pid);
+}
+
+Result<ProcessStat> parse_process_stat(const std::string &text, pid_t pid) {
   // The name in parentheses may hold anything; start time is field 22, the 20th behind it
   // (proc(5)), and the start of the stack field 28.
   std::size_t name_end = text.rfind(')');

@@ -26,5 +26,6 @@ struct ProcessStat {
 
 // What /proc/PID/stat says (proc(5)). Errors: gone, malformed.
 Result<ProcessStat> read_process_stat(pid_t pid);
+Result<ProcessStat> parse_process_stat(const std::string &text, pid_t pid);
 
 } // namespace mapscope

@@ -26,4 +26,8 @@ public:
 // there), denied, gone (it hung up), system; malformed: the answer is no 200, with what it says.
 Result<std::string> ask_daemon(const std::string &socket, const std::string &path);
 
+// The same of all that came over the socket, which may be any other program's.
+Result<std::string> body_of_answer(const std::string &answer, const std::string &socket,
+                                   const std::string &path);
+
 } // namespace mapscope

@@ -104,10 +104,8 @@ std::string sentence_in(const std::string &body) {
 
 } // namespace
 
-Result<std::string> ask_daemon(const std::string &socket, const std::string &path) {
-  const Fd connection = TRY(connect_unix(socket));
-  TRY(send_request(connection, socket, path));
-  const std::string answer = TRY(read_answer(connection, socket));
+Result<std::string> body_of_answer(const std::string &answer, const std::string &socket,
+                                   const std::string &path) {
   const std::size_t end = answer.find(kEndOfHead);
   if (end == answer.npos)
     return std::unexpected(cut_off(socket));
@@ -126,6 +124,12 @@ Result<std::string> ask_daemon(const std::string &socket, const std::string &pat
     return fail(Errc::malformed, "the daemon at {} answered {} with {}: {}", socket, path, *status,
                 sentence_in(body));
   return body;
+}
+
+Result<std::string> ask_daemon(const std::string &socket, const std::string &path) {
+  const Fd connection = TRY(connect_unix(socket));
+  TRY(send_request(connection, socket, path));
+  return body_of_answer(TRY(read_answer(connection, socket)), socket, path);
 }
 
 } // namespace mapscope
