@@ -19,16 +19,18 @@ verify: release
 	@tools/build-workloads --go $(GO) --mode plain quiet
 	@$(AS_ROOT) build/release/userspace/mapscope verify -- build/workloads/$(GO)/plain/quiet
 
-# A test of live programs on a machine that others use may find its moment gone: it gets a second try.
+# A test of live programs on a machine that others use may find its moment gone: it gets a second try. Many
+# wait for something, so that there is one more at once than there are processors.
+CTEST_ALL = ctest --preset all --parallel $$(($$(nproc) + 1)) --repeat until-pass:2
 test: setup-test build go-programs
-	@ctest --preset all --parallel $(shell nproc) --repeat until-pass:2
+	@$(CTEST_ALL)
 
 # With every release of tools/go-releases.txt and every build mode.
 test-all: setup-test
 	@cmake --preset dev -D MAPSCOPE_ALL_RELEASES=ON --log-level=WARNING
 	@cmake --build --preset dev
 	@tools/build-workloads || [ $$? -eq 77 ]
-	@ctest --preset all --parallel $(shell nproc) --repeat until-pass:2
+	@$(CTEST_ALL)
 
 # Unit tests look at them too. A Go release that can't be fetched is not there: its tests say so.
 go-programs: setup-test
@@ -79,9 +81,12 @@ soak: setup-test go-programs
 format:
 	@clang-format-19 -i $(SOURCES)
 
-lint: build
+# Each file by itself, which the tests' build may see together with others.
+lint: setup-test
+	@cmake --preset dev -B build/lint -D MAPSCOPE_JOIN_SOURCES=OFF --log-level=WARNING
+	@cmake --build build/lint
 	@clang-format-19 --dry-run -Werror $(SOURCES)
-	@run-clang-tidy-19 -quiet -p build/dev '$(CURDIR)/(userspace|tests)/.*'
+	@run-clang-tidy-19 -quiet -p build/lint '$(CURDIR)/(userspace|tests)/.*'
 
 install: release
 	@$(AS_ROOT) cmake --install build/release
