@@ -161,7 +161,8 @@ TEST_P(CensusRunnerTruthTest, ASampleSaysWhatTheProgramSays) {
   EXPECT_TRUE(std::ranges::is_sorted(watched.census->maps, std::greater{}, &SampledMap::bytes));
   EXPECT_EQ(watched.census_count, 1U);
   EXPECT_GT(watched.census_last_cpu_ns, 0U);
-  EXPECT_EQ(watched.interval_seconds, 60);
+  // More where a look costs more than 0.3 s of a processor, as on slow machines.
+  EXPECT_GE(watched.interval_seconds, 60);
   EXPECT_EQ(watched.go_version, "go" + std::string{GetParam()});
 }
 
