@@ -51,6 +51,9 @@ void CensusThread::remove(ProcessKey process) {
   if (const auto found = processes_.find(process); found != processes_.end()) {
     ended = std::move(found->second);
     processes_.erase(found);
+    may_hold_free_memory_ = true;
+    if (processes_.empty())
+      wake_.notify_all(); // so that the last one's memory is given back
   }
   schedule_.remove(process);
   std::erase(forced_, process);

@@ -23,6 +23,8 @@ constexpr std::uint64_t kRetryRefused = 600 * kSecond; // rights may have change
 constexpr std::uint64_t kRetryYoung = 5 * kSecond;     // a heap that is not there yet
 constexpr unsigned kYoungTries = 6;
 constexpr std::uint64_t kProfileFresh = 2 * kSecond;
+constexpr std::uint64_t kGiveBackEvery = 60 * kSecond; // it costs milliseconds and page faults
+constexpr std::chrono::seconds kFreed{1}; // until who removed a process has freed what it held
 
 std::chrono::steady_clock::time_point time_point_of(std::uint64_t monotonic_ns) {
   return std::chrono::steady_clock::time_point{std::chrono::nanoseconds{monotonic_ns}};
@@ -56,7 +58,10 @@ void CensusThread::run() {
 void CensusThread::wait(Lock &lock) {
   const std::uint64_t now = now_ns();
   if (processes_.empty()) {
-    wake_.wait(lock);
+    if (!may_hold_free_memory_)
+      wake_.wait(lock);
+    else if (wake_.wait_for(lock, kFreed) == std::cv_status::timeout)
+      give_back_memory(lock);
     return;
   }
   const std::uint64_t until = std::min(
@@ -103,6 +108,7 @@ void CensusThread::look(Lock &lock, const std::shared_ptr<CensusSubject> &watche
   const std::uint64_t cpu_start_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
   CensusProcess &process = watched->process;
   looked_at_ = process.found().process.key;
+  may_hold_free_memory_ = true;
   const LookOptions wanted = options();
   deadline_ns_ = now_ns() + kLookTimeMax;
   lock.unlock();
@@ -259,6 +265,18 @@ void CensusThread::glance(Lock &lock) {
         "CPU (limits.memory_bytes, limits.cpu_share)",
         guard_.stretch());
   schedule_.set_stretch(guard_.stretch());
+  if (may_hold_free_memory_ && now - gave_back_ns_ > kGiveBackEvery)
+    give_back_memory(lock);
+}
+
+// The allocator keeps what looks and programs that are gone have freed: tens of megabytes after
+// some dozen programs, since small blocks that live on lie between large ones.
+void CensusThread::give_back_memory(Lock &lock) {
+  may_hold_free_memory_ = false;
+  gave_back_ns_ = now_ns();
+  lock.unlock();
+  ::malloc_trim(0);
+  lock.lock();
 }
 
 // Of those first that were looked at the longest ago.

@@ -86,6 +86,7 @@ private:
   void answer_profile(Lock &lock);
   void glance(Lock &lock);
   void give_up_memory(bool all);
+  void give_back_memory(Lock &lock);
   bool is_watched(const std::shared_ptr<CensusSubject> &watched) const;
 
   mutable std::mutex mutex_;
@@ -104,6 +105,8 @@ private:
   std::deque<WantedProfile> profiles_;
   CensusRunnerFigures figures_;
   std::uint64_t glanced_ns_ = 0;
+  std::uint64_t gave_back_ns_ = 0;
+  bool may_hold_free_memory_ = false;
 
   std::thread thread_; // the last: it works with all of these
 };
