@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "go/unknown_release.h"
+
 namespace mapscope {
 namespace {
 
@@ -93,6 +95,8 @@ void plan_misuse(const BinaryFacts &facts, ProbePlan &plan) {
 pc_range as_contract(ElfRange range) { return {range.start.value, range.size_bytes}; }
 
 Result<std::uint32_t> offset_of(const BinaryFacts &facts, std::string_view field) {
+  if (std::string gap = missing_layout(facts); !gap.empty())
+    return fail(Errc::unsupported, "{}", gap);
   auto offset = facts.layout.find(field);
   if (!offset)
     return fail(Errc::unsupported,

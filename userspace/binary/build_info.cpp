@@ -7,6 +7,7 @@
 
 #include <elf.h>
 
+
 namespace mapscope {
 namespace {
 
@@ -17,6 +18,8 @@ constexpr std::uint8_t kFlagBigEndian = 1;
 constexpr std::uint8_t kFlagInline = 2; // strings follow the header (1.18 on)
 // The longest module list seen has some 60 KB.
 constexpr std::uint64_t kTextBytesMax = 16 << 20;
+// With every experiment that ever was, a version has some 600 bytes.
+constexpr std::size_t kVersionBytesMax = 1024;
 
 std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
@@ -32,23 +35,35 @@ std::optional<unsigned> take_number(std::string_view &text) {
   return number;
 }
 
-std::optional<GoVersion> parse_release(std::string_view text) {
+// What follows the two numbers of "go1.26" decides how much they say.
+void parse_release(std::string_view text, ToolchainVersion &result) {
+  constexpr std::string_view kDevelopment = "devel ";
+  const bool is_development = text.starts_with(kDevelopment);
+  if (is_development)
+    text.remove_prefix(kDevelopment.size());
   if (!text.starts_with("go"))
-    return std::nullopt;
+    return;
   text.remove_prefix(2);
   auto major = take_number(text);
   if (!major || !text.starts_with('.'))
-    return std::nullopt;
+    return;
   text.remove_prefix(1);
   auto minor = take_number(text);
-  if (!minor || text.starts_with("-devel"))
-    return std::nullopt;
-  GoVersion version{*major, *minor, 0};
+  if (!minor)
+    return;
+  result.version = {*major, *minor, 0};
+  // "go1.27-devel_ca37d24e0b", "go1.27-20260101-RC00": of one day, and of no release
+  result.nearness =
+      is_development || text.starts_with('-') ? Nearness::development : Nearness::variant;
   if (text.starts_with('.')) {
     text.remove_prefix(1);
-    version.patch = take_number(text).value_or(0);
+    auto patch = take_number(text);
+    result.version.patch = patch.value_or(0);
+    if (!patch)
+      return;
   }
-  return version;
+  if (text.empty() && result.nearness == Nearness::variant)
+    result.nearness = Nearness::release;
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {
@@ -170,7 +185,7 @@ ToolchainVersion parse_toolchain_version(std::string_view text) {
       text = text.substr(0, at);
     }
   result.text = text;
-  result.version = parse_release(text).value_or(GoVersion{1, 0, 0});
+  parse_release(text, result);
   return result;
 }
 
@@ -179,6 +194,9 @@ Result<BuildInfo> read_build_info(const ElfFile &elf) {
   auto texts = TRY_WHILE(read_texts(elf, header), "Go build information at {:#x}", header.value);
   if (texts.version.empty())
     return fail(Errc::malformed, "its Go build information names no Go version");
+  if (texts.version.size() > kVersionBytesMax)
+    return fail(Errc::malformed, "its Go build information has a Go version of {} bytes",
+                texts.version.size());
   BuildInfo info;
   info.toolchain = parse_toolchain_version(texts.version);
   parse_modules(texts.modules, info);

@@ -13,15 +13,24 @@
 
 namespace mapscope {
 
+// How near to a release, whose structures are known, a toolchain is.
+enum class Nearness {
+  release,     // "go1.26.8"
+  variant,     // made from one, or to become one: "go1.22.1-fips", "go1.27rc2"
+  development, // between two: "devel go1.28-4f2b1f3a", "go1.27-20260101-RC00"
+  unknown,     // does not say which: "devel +b7a85e0003"; its version is 0.0.0
+};
+
 // "go1.26.8-X:nogreenteagc" in its parts.
 struct ToolchainVersion {
-  std::string text; // "go1.26.8", or the whole text of a development version
+  std::string text; // without the experiments
   GoVersion version;
+  Nearness nearness = Nearness::unknown;
   std::vector<std::string> experiments; // "nogreenteagc"
 };
 
-// Reads both forms of the suffix: " X:a,b" until 1.25, "-X:a,b" from 1.26. What does not look
-// like a release is a development version, with minor 0.
+// Reads both forms of the suffix: " X:a,b" until 1.25, "-X:a,b" from 1.26. A development version
+// has the numbers of the release that it leads to.
 ToolchainVersion parse_toolchain_version(std::string_view text);
 
 struct BuildInfo {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/printable.h"
+
 namespace mapscope {
 namespace {
 
@@ -11,8 +13,14 @@ constexpr GoVersion kOldest{1, 17, 0};
 
 Result<> check_supported(const BuildInfo &info) {
   const ToolchainVersion &toolchain = info.toolchain;
-  if (toolchain.version.minor != 0 && toolchain.version < kOldest)
-    return fail(Errc::unsupported, "made by {}; mapscope reads Go 1.17 and newer", toolchain.text);
+  if (toolchain.nearness == Nearness::unknown)
+    return fail(Errc::unsupported,
+                "made by '{}', which names no release of Go: what its runtime looks like is not "
+                "known. mapscope reads Go 1.17 and newer",
+                printable(toolchain.text));
+  if (toolchain.version.major != kOldest.major || toolchain.version < kOldest)
+    return fail(Errc::unsupported, "made by {}; mapscope reads Go 1.17 and newer of Go 1",
+                printable(toolchain.text));
   auto mode = info.settings.find("-buildmode");
   if (mode != info.settings.end() && mode->second != "exe" && mode->second != "pie")
     return fail(Errc::unsupported,
@@ -27,13 +35,13 @@ struct Tables {
 
 // The function table and the module data confirm each other: with several candidates for the
 // table, the right one is that which some module data points to.
-Result<Tables> find_tables(const ElfFile &elf, GoVersion version) {
+Result<Tables> find_tables(const ElfFile &elf, const ToolchainVersion &toolchain) {
   Error first{Errc::not_found, "it has no function table (pclntab): mapscope needs the one that "
                                "the Go linker writes, which strip keeps"};
   bool is_first = true;
   for (const PclntabCandidate &candidate : find_pclntab(elf)) {
     auto tables = [&]() -> Result<Tables> {
-      auto module = TRY(find_module_data(elf, candidate.address, version));
+      auto module = TRY(find_module_data(elf, candidate.address, toolchain));
       auto pclntab = TRY_WHILE(Pclntab::parse(elf, candidate, module), "function table (pclntab)");
       return Tables{module, std::move(pclntab)};
     }();
@@ -51,7 +59,7 @@ Result<GoBinary> GoBinary::open(std::span<const std::byte> file, std::string pat
   auto elf = std::make_unique<const ElfFile>(TRY_WHILE(ElfFile::parse(file), "{}", path));
   auto build_info = TRY_WHILE(read_build_info(*elf), "{}", path);
   TRY_WHILE(check_supported(build_info), "{}", path);
-  auto tables = TRY_WHILE(find_tables(*elf, build_info.toolchain.version), "{}", path);
+  auto tables = TRY_WHILE(find_tables(*elf, build_info.toolchain), "{}", path);
   return GoBinary{std::move(path), std::move(elf), std::move(build_info), tables.module_data,
                   std::move(tables.pclntab)};
 }

@@ -37,11 +37,21 @@ std::optional<std::string> find_disagreement(const LayoutOffsets &dwarf,
   return std::nullopt;
 }
 
+RuntimeLayout table_layout(const GoBinary &binary) {
+  const ToolchainVersion &toolchain = binary.build_info().toolchain;
+  if (toolchain.nearness == Nearness::development)
+    return {};
+  auto layout = layout_for(toolchain.version, binary.elf().machine(), toolchain.experiments);
+  if (layout.source == LayoutSource::table && toolchain.nearness != Nearness::release)
+    layout.source = LayoutSource::nearest;
+  return layout;
+}
+
 } // namespace
 
 RuntimeLayout find_layout(const GoBinary &binary, std::vector<std::string> &warnings) {
   const ToolchainVersion &toolchain = binary.build_info().toolchain;
-  auto layout = layout_for(toolchain.version, binary.elf().machine(), toolchain.experiments);
+  auto layout = table_layout(binary);
   bool measured = layout.source == LayoutSource::table;
   if (measured && dwarf_bytes(binary.elf()) > kQuickDwarfBytesMax)
     return layout;
@@ -50,21 +60,18 @@ RuntimeLayout find_layout(const GoBinary &binary, std::vector<std::string> &warn
   bool sufficient = offsets && std::ranges::all_of(kIndispensable, [&](std::string_view name) {
                       return offsets->contains(name);
                     });
-  if (!sufficient) {
-    if (layout.source == LayoutSource::none)
-      warnings.push_back(fmt::format(
-          "the structures of {}'s runtime are not known to this version of mapscope, "
-          "and the binary does not describe them: {}",
-          toolchain.text,
-          offsets ? "its DWARF lacks runtime.g or runtime.m" : offsets.error().message()));
+  if (!sufficient)
     return layout;
-  }
   if (auto difference = find_disagreement(*offsets, layout.offsets); difference && measured)
     warnings.push_back(fmt::format("this binary was not built with the {} that was released: in "
                                    "its DWARF {}; its DWARF is believed",
                                    toolchain.text, *difference));
   offsets->merge(layout.offsets); // keeps what the DWARF says
   return {.source = LayoutSource::dwarf, .version = toolchain.text, .offsets = *std::move(offsets)};
+}
+
+bool is_known_release(const GoBinary &binary) {
+  return table_layout(binary).source != LayoutSource::none;
 }
 
 } // namespace mapscope

@@ -14,8 +14,12 @@ namespace mapscope {
 // lacks. The table alone where this release was measured and the DWARF is too much to read at
 // start-up: more than 3 MiB as it lies in the file.
 //
-// `warnings` gets a sentence where the two disagree on a measured release, and where the
-// layout is not known.
+// `warnings` gets a sentence where the two disagree on a measured release. Empty: not known; so it
+// is of a development version without DWARF, since the table has what was released.
 RuntimeLayout find_layout(const GoBinary &binary, std::vector<std::string> &warnings);
+
+// Whether the table has releases of the same minor version, and this is no development version,
+// whose runtime may be any between two.
+bool is_known_release(const GoBinary &binary);
 
 } // namespace mapscope

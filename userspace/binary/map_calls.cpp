@@ -13,7 +13,7 @@ using Addresses = std::unordered_set<std::uint64_t>;
 // Go passed arguments on the stack on arm64 until 1.17.
 bool passes_in_registers(const GoBinary &binary) {
   const GoVersion version = binary.build_info().toolchain.version;
-  return binary.elf().machine() == Machine::amd64 || version.minor == 0 || version.minor >= 18;
+  return binary.elf().machine() == Machine::amd64 || version.minor >= 18;
 }
 
 bool calls_with_map_type(const GoBinary &binary, const Instruction &call) {

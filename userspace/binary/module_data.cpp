@@ -19,11 +19,11 @@ constexpr std::uint64_t kEndOfTextSlack = 16;
 // Size of .go.module in Go 1.26; smaller from 1.27 on, which dropped typelinks and itablinks.
 constexpr std::uint64_t kSizeInGo126 = 0x250;
 
-bool is_from_1_27(const ElfFile &elf, GoVersion version) {
-  if (version.minor != 0)
-    return version.minor >= 27;
+bool is_from_1_27(const ElfFile &elf, const ToolchainVersion &toolchain) {
   const ElfSection *section = elf.find_section(".go.module");
-  return section != nullptr && section->range.size_bytes < kSizeInGo126;
+  if (toolchain.nearness == Nearness::development && toolchain.version.minor == 27)
+    return section != nullptr && section->range.size_bytes < kSizeInGo126;
+  return toolchain.version.minor >= 27;
 }
 
 struct Offsets {
@@ -40,7 +40,7 @@ Offsets offsets_in(GoVersion version, bool from_1_27) {
 }
 
 Result<ModuleData> read_module_data(const ElfFile &elf, ElfAddress address, ElfAddress pclntab,
-                                    GoVersion version) {
+                                    const ToolchainVersion &toolchain) {
   const auto bytes = TRY(elf.read_data({address, kReadBytes}));
   ByteReader module{bytes};
   const auto min_pc = TRY(module.read_at<std::uint64_t>(kMinPc));
@@ -56,8 +56,8 @@ Result<ModuleData> read_module_data(const ElfFile &elf, ElfAddress address, ElfA
                     .functions = {{min_pc}, max_pc - min_pc},
                     .function_data = {},
                     .types = {},
-                    .is_from_1_27 = is_from_1_27(elf, version)};
-  const Offsets offsets = offsets_in(version, result.is_from_1_27);
+                    .is_from_1_27 = is_from_1_27(elf, toolchain)};
+  const Offsets offsets = offsets_in(toolchain.version, result.is_from_1_27);
   if (offsets.function_data)
     result.function_data = {TRY(module.read_at<std::uint64_t>(*offsets.function_data))};
   const auto types = TRY(module.read_at<std::uint64_t>(offsets.types));
@@ -69,7 +69,8 @@ Result<ModuleData> read_module_data(const ElfFile &elf, ElfAddress address, ElfA
 
 } // namespace
 
-Result<ModuleData> find_module_data(const ElfFile &elf, ElfAddress pclntab, GoVersion version) {
+Result<ModuleData> find_module_data(const ElfFile &elf, ElfAddress pclntab,
+                                    const ToolchainVersion &toolchain) {
   std::vector<ElfAddress> candidates;
   if (const ElfSection *section = elf.find_section(".go.module"))
     candidates.push_back(section->range.start);
@@ -79,7 +80,7 @@ Result<ModuleData> find_module_data(const ElfFile &elf, ElfAddress pclntab, GoVe
     candidates = elf.pointers_to(pclntab);
 
   for (ElfAddress candidate : candidates)
-    if (auto module = read_module_data(elf, candidate, pclntab, version))
+    if (auto module = read_module_data(elf, candidate, pclntab, toolchain))
       return module;
   return fail(Errc::not_found,
               "nothing in it describes the function table at {:#x} "

@@ -5,6 +5,7 @@
 #include "binary/probe_points.h"
 #include "binary/runtime_globals.h"
 #include "binary/runtime_variables.h"
+#include "go/unknown_release.h"
 
 namespace mapscope {
 namespace {
@@ -56,6 +57,11 @@ Result<BinaryFacts> read_facts(const GoBinary &binary) {
         "it can load plugins: their code is not probed, and maps of types that "
         "only a plugin has are shown without their type");
   facts.layout = find_layout(binary, facts.warnings);
+  facts.is_known_release = is_known_release(binary);
+  if (std::string gap = missing_layout(facts); !gap.empty())
+    facts.warnings.push_back(std::move(gap));
+  else if (!facts.is_known_release)
+    facts.warnings.push_back(supposed_rules(facts));
   facts.zeroed_data = find_zeroed_data(elf);
   if (is_in_user_space(binary.module_data().types))
     facts.types = binary.module_data().types;

@@ -28,7 +28,8 @@ constexpr Machine this_machine() {
 #endif
 }
 
-// "go1.26.8-X:nogreenteagc" is {1, 26, 8}. Development versions have minor 0.
+// "go1.26.8-X:nogreenteagc" is {1, 26, 8}. A development version has the numbers of the release
+// that it leads to.
 struct GoVersion {
   unsigned major = 0, minor = 0, patch = 0;
   friend auto operator<=>(GoVersion, GoVersion) = default;
@@ -118,6 +119,9 @@ struct BinaryFacts {
 
   std::string go_version; // "go1.26.8"
   GoVersion version;
+  // Its minor release is one that mapscope was made for. Of another, what the runtime does can only
+  // be supposed: what would be wrong if it does something else is not said.
+  bool is_known_release = true;
   std::vector<std::string> experiments;              // "nogreenteagc"
   std::map<std::string, std::string> build_settings; // "CGO_ENABLED" -> "1", "-pgo" -> path
   std::string main_module;                           // "github.com/prometheus/prometheus"

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "go/unknown_release.h"
+
 namespace mapscope {
 namespace {
 
@@ -141,6 +143,8 @@ Result<HeapLayout> HeapLayout::from(const BinaryFacts &facts) {
   // Go 1.22 alone could be built so; the bitmap then lies where no release has it.
   if (std::ranges::find(facts.experiments, "noallocheaders") != facts.experiments.end())
     return fail(Errc::unsupported, "the heap of a GOEXPERIMENT=noallocheaders build is not read");
+  if (std::string gap = missing_layout(facts); !gap.empty())
+    return fail(Errc::unsupported, "{}", gap);
   HeapLayout layout;
   layout.machine = facts.machine;
   layout.maps = facts.map_implementation;

@@ -209,7 +209,7 @@ std::optional<std::uint64_t> find_goal(const Variable &pacer, GoVersion version)
                  .mapped_bytes = *mapped,
                  .sweep_trigger_bytes = *sweep,
                  .triggered_bytes = *triggered,
-                 .has_proportional_headroom = version.minor == 0 || version.minor >= 21}));
+                 .has_proportional_headroom = version.minor >= 21}));
 }
 
 void take_pacer(const Variable &pacer, GoVersion version, HeapStatistics &heap) {

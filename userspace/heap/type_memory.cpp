@@ -63,8 +63,7 @@ Result<TypeMemory> TypeMemory::read(AddressSpace &space, ProcessRange types,
                 types.size_bytes);
   TypeMemory memory;
   memory.start_ = types.start.value;
-  memory.minor_ =
-      facts.version.minor == 0 ? std::numeric_limits<unsigned>::max() : facts.version.minor;
+  memory.minor_ = facts.version.minor;
   memory.bytes_.resize(types.size_bytes);
   std::vector<MemoryRead> reads;
   for (std::uint64_t at = 0; at < types.size_bytes; at += kChunkBytes)

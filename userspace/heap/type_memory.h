@@ -101,7 +101,7 @@ private:
   TypeMemory() = default;
 
   std::uint64_t start_ = 0;
-  unsigned minor_ = 0; // of Go 1; of a development version, larger than any
+  unsigned minor_ = 0; // of Go 1
   std::vector<std::byte> bytes_;
   std::map<std::uint64_t, std::vector<std::byte>> others_; // by address
   std::uint64_t others_bytes_ = 0;

@@ -57,7 +57,7 @@ std::optional<std::uint64_t> difference(std::uint64_t bytes,
 } // namespace
 
 MapJudge::MapJudge(const BinaryFacts &facts)
-    : rebuild_(facts), version_(facts.version),
+    : rebuild_(facts), version_(facts.version), is_known_release_(facts.is_known_release),
       is_classic_(facts.map_implementation == MapImplementation::classic) {}
 
 std::optional<std::uint64_t> MapJudge::reclaimable_bytes(const MapSample &map,
@@ -83,7 +83,8 @@ JudgedMap MapJudge::judge(const MapSample &map, MapTypes candidates, MapOwner ow
                               .rebuild = rebuild_,
                               .version = version_,
                               .is_classic = is_classic_};
-  MapFinding finding = find_cause(evidence);
+  // Every cause is a step that a known runtime takes.
+  MapFinding finding = is_known_release_ ? find_cause(evidence) : MapFinding{};
   judged.cause = finding.cause;
   judged.explanation = finding.explanation;
   bool is_nameable = candidates.size() == 1 && !candidates.front()->is_shape;

@@ -27,6 +27,7 @@ public:
 private:
   MapRebuild rebuild_;
   GoVersion version_;
+  bool is_known_release_;
   bool is_classic_;
 };
 

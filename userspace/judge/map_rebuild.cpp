@@ -66,9 +66,12 @@ std::uint64_t rounded(double count) { return static_cast<std::uint64_t>(std::llr
 MapRebuild::MapRebuild(const BinaryFacts &facts)
     : rules_(facts), is_classic_(facts.map_implementation == MapImplementation::classic),
       has_malloc_headers_(facts.version >= GoVersion{1, 22}),
+      is_known_release_(facts.is_known_release),
       header_bytes_(rules_.creation(0, true)->allocation.fixed_bytes), known_(kKnownCount) {}
 
 std::optional<MapRebuild::Plan> MapRebuild::plan(std::uint64_t len) const {
+  if (!is_known_release_)
+    return std::nullopt;
   auto created = rules_.creation(len, false);
   if (!created)
     return std::nullopt;
@@ -153,6 +156,8 @@ std::uint64_t MapRebuild::contents_bytes(std::uint64_t len, std::uint64_t group_
 }
 
 std::optional<std::uint64_t> MapRebuild::bytes(const MapSample &map, MapTypes candidates) const {
+  if (!is_known_release_)
+    return std::nullopt;
   const std::uint64_t rest = map.bytes.indirect + (map.is_on_stack ? 0 : header_bytes_);
   bool group_is_on_stack = map.is_on_stack && map.bytes.cells == 0 && map.bytes.control == 0;
   if (map.len == 0 || (map.len <= kSlotsOfGroup && group_is_on_stack))

@@ -25,7 +25,8 @@ public:
   // besides, since hashes do not spread evenly.
   double expected_growths(std::uint64_t len) const;
 
-  // Empty where the size of a group is needed and not known, or candidates disagree.
+  // Empty where the size of a group is needed and not known, or candidates disagree, or the release
+  // is not known.
   std::optional<std::uint64_t> bytes(const MapSample &map, MapTypes candidates) const;
 
 private:
@@ -52,6 +53,7 @@ private:
   MapRules rules_;
   bool is_classic_;
   bool has_malloc_headers_;
+  bool is_known_release_; // what a release that is not known makes of a hint is not known either
   std::uint64_t header_bytes_;
   mutable std::vector<Known> known_; // by a hash of the question; a newer one takes the place
 };

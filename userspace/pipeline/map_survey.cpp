@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "go/unknown_release.h"
 #include "heap/anatomy.h"
 #include "heap/stack_maps.h"
 #include "judge/option_words.h"
@@ -251,6 +252,8 @@ MapsReport MapSurvey::start_report() const {
                     .heap = census_.heap,
                     .counts = census_.counts,
                     .stacks_searched = stacks_searched_};
+  if (!process.facts->is_known_release)
+    report.remarks.push_back(supposed_rules(*process.facts));
   if (has_learned_)
     report.learned = holders_.learned();
   if (holders_.has_looked()) {

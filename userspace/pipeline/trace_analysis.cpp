@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "decode/decode.h"
+#include "go/unknown_release.h"
 #include "pipeline/target_lookup.h"
 
 namespace mapscope {
@@ -59,9 +60,11 @@ std::vector<NamedCount> unknown_of(const TraceAttributor::Counts &counts) {
 void TraceAnalysis::target_start(const TargetStart &start) {
   sink_.target(start);
   std::ranges::copy(start.warnings, std::back_inserter(end_.notes));
-  if (std::string note = not_all_told(start.scope);
-      !note.empty() && std::ranges::find(end_.notes, note) == end_.notes.end())
-    end_.notes.push_back(std::move(note));
+  for (std::string note :
+       {not_all_told(start.scope),
+        start.facts->is_known_release ? std::string{} : possible_blind_spot(*start.facts)})
+    if (!note.empty() && std::ranges::find(end_.notes, note) == end_.notes.end())
+      end_.notes.push_back(std::move(note));
   auto attributor = std::make_unique<TraceAttributor>(start.process, *start.facts, *start.names,
                                                       start.returns_probed);
   if (start.load_bias)

@@ -8,6 +8,7 @@
 #include "attribute/system_calls.h"
 #include "base/overloaded.h"
 #include "decode/decode.h"
+#include "go/unknown_release.h"
 #include "pipeline/probe_hits.h"
 #include "pipeline/target_lookup.h"
 
@@ -110,6 +111,8 @@ void VerifyAnalysis::end(const RunEnd &end) {
                  facts.build_id};
   run_.scope = first_->scope;
   run_.duration_ns = end.time_ns - first_->time_ns;
+  if (!facts.is_known_release)
+    run_.doubts.push_back(possible_blind_spot(facts));
   std::ranges::copy(facts.warnings, std::back_inserter(run_.notes));
   std::ranges::copy(first_->warnings, std::back_inserter(run_.notes));
 }

@@ -138,6 +138,7 @@ template <typename Archive> void exchange(Archive &archive, BinaryFacts &facts) 
   archive("entry_offset", facts.entry_offset);
   archive("go_version", facts.go_version);
   archive("version", facts.version);
+  archive.added("is_known_release", facts.is_known_release);
   archive("experiments", facts.experiments);
   archive("build_settings", facts.build_settings);
   archive("main_module", facts.main_module);

@@ -1,8 +1,13 @@
 // Version strings of every era, and what a build says of itself.
 #include "binary/build_info.h"
 
+#include <cstdint>
+#include <string>
+#include <utility>
+
 #include <gtest/gtest.h>
 
+#include "binary/go_binary.h"
 #include "support/synthetic_go.h"
 
 namespace mapscope {
@@ -27,21 +32,75 @@ TEST(ToolchainVersionTest, ReadsExperimentsBehindASpaceAndBehindADash) {
   EXPECT_EQ(newer.experiments, std::vector<std::string>{"nogreenteagc"});
 }
 
-TEST(ToolchainVersionTest, FirstReleasesAndCandidatesHavePatchZero) {
-  EXPECT_EQ(parse_toolchain_version("go1.17").version, (GoVersion{1, 17, 0}));
-  EXPECT_EQ(parse_toolchain_version("go1.27rc2").version, (GoVersion{1, 27, 0}));
+TEST(ToolchainVersionTest, AReleaseIsNothingButItsNumbers) {
+  for (const char *text :
+       {"go1.17", "go1.26.8", "go1.25.14 X:noswissmap", "go1.26.0-X:nogreenteagc"})
+    EXPECT_EQ(parse_toolchain_version(text).nearness, Nearness::release) << text;
 }
 
-TEST(ToolchainVersionTest, VendorsMayAddToTheVersion) {
-  EXPECT_EQ(parse_toolchain_version("go1.20.12 (Red Hat 1.20.12-1.el9)").version,
-            (GoVersion{1, 20, 12}));
-  EXPECT_EQ(parse_toolchain_version("go1.22.1-fips").version, (GoVersion{1, 22, 1}));
+// Numbers, and a rest that says of whom: the structures are those of the release, or nearly.
+TEST(ToolchainVersionTest, CandidatesAndVendorsMakeVariants) {
+  const std::pair<const char *, GoVersion> variants[] = {
+      {"go1.27rc2", {1, 27, 0}},
+      {"go1.18beta1", {1, 18, 0}},
+      {"go1.20.12 (Red Hat 1.20.12-1.el9)", {1, 20, 12}},
+      {"go1.22.1-fips", {1, 22, 1}},
+      {"go1.22.12-fips X:boringcrypto", {1, 22, 12}},
+      {"go1.27.4+auto", {1, 27, 4}},
+      {"go1.24.4-bigcorp", {1, 24, 4}}};
+  for (const auto &[text, version] : variants) {
+    EXPECT_EQ(parse_toolchain_version(text).version, version) << text;
+    EXPECT_EQ(parse_toolchain_version(text).nearness, Nearness::variant) << text;
+  }
+  auto vendor = parse_toolchain_version("go1.24.4 X:nocoverageredesign");
+  EXPECT_EQ(vendor.nearness, Nearness::release);
+  EXPECT_EQ(vendor.experiments, std::vector<std::string>{"nocoverageredesign"});
 }
 
-TEST(ToolchainVersionTest, DevelopmentVersionsHaveMinorZero) {
-  for (const char *text : {"devel +b7a85e0003 Thu Jan 1 2026", "devel go1.22-4f2b1f3a Tue",
-                           "go1.27-devel_ca37d24e0b Fri", "", "go", "go1", "go99999999999.1"})
-    EXPECT_EQ(parse_toolchain_version(text).version.minor, 0u) << text;
+TEST(ToolchainVersionTest, ADevelopmentVersionLeadsToARelease) {
+  const std::pair<const char *, GoVersion> versions[] = {
+      {"devel go1.28-4f2b1f3a Tue Mar 3 2026", {1, 28, 0}},
+      {"devel go1.28-abcdef", {1, 28, 0}},
+      {"go1.27-devel_ca37d24e0b Fri", {1, 27, 0}},
+      {"go1.27-20260101-RC00 cl/123456", {1, 27, 0}}};
+  for (const auto &[text, version] : versions) {
+    EXPECT_EQ(parse_toolchain_version(text).version, version) << text;
+    EXPECT_EQ(parse_toolchain_version(text).nearness, Nearness::development) << text;
+  }
+}
+
+TEST(ToolchainVersionTest, WhatNamesNoReleaseIsUnknown) {
+  for (const std::string &text :
+       {std::string{"devel +b7a85e0003 Thu Jan 1 2026"}, std::string{}, std::string{"go"},
+        std::string{"go1"}, std::string{"go1."}, std::string{"go99999999999.1"},
+        std::string{"go1.99999999999"}, std::string{"1.27.4"}, std::string{"devel "},
+        std::string(1 << 20, 'g')}) {
+    EXPECT_EQ(parse_toolchain_version(text).nearness, Nearness::unknown) << text.substr(0, 40);
+    EXPECT_EQ(parse_toolchain_version(text).version, GoVersion{}) << text.substr(0, 40);
+  }
+}
+
+std::string refusal(std::string version) {
+  SyntheticGo program;
+  program.version = std::move(version);
+  const auto opened = GoBinary::open(program.make(), "/srv/app");
+  return opened ? "" : opened.error().message();
+}
+
+TEST(ToolchainVersionTest, WhatMapscopeDoesNotReadIsRefused) {
+  EXPECT_EQ(refusal("go1.26.8"), "");
+  EXPECT_EQ(refusal("go1.99.0"), "");
+  EXPECT_EQ(refusal("go1.16.15"),
+            "/srv/app: made by go1.16.15; mapscope reads Go 1.17 and newer of Go 1");
+  EXPECT_EQ(refusal("go2.0"), "/srv/app: made by go2.0; mapscope reads Go 1.17 and newer of Go 1");
+  EXPECT_EQ(refusal("go0.99"),
+            "/srv/app: made by go0.99; mapscope reads Go 1.17 and newer of Go 1");
+  EXPECT_EQ(refusal("devel +b7a85e0003"),
+            "/srv/app: made by 'devel +b7a85e0003', which names no release of Go: what its runtime "
+            "looks like is not known. mapscope reads Go 1.17 and newer");
+  EXPECT_EQ(refusal(""), "/srv/app: its Go build information names no Go version");
+  EXPECT_EQ(refusal("go1.26.8" + std::string(1 << 20, ' ')),
+            "/srv/app: its Go build information has a Go version of 1048584 bytes");
 }
 
 TEST(BuildInfoTest, KnowsModuleAndSettings) {

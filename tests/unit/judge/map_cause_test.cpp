@@ -42,6 +42,18 @@ TEST(MapCauseTest, AMapMadeForItsEntriesHasNone) {
     }
 }
 
+// What its runtime makes of a hint, and keeps, is not known: no number, no cause.
+TEST(MapCauseTest, AReleaseThatIsNotKnownHasNone) {
+  Case unknown{.history = {.has_deletions = true}};
+  ASSERT_NE(unknown.judge().cause, MapCause::none);
+  unknown.facts.is_known_release = false;
+  const JudgedMap judged = unknown.judge();
+  EXPECT_EQ(judged.cause, MapCause::none);
+  EXPECT_EQ(judged.advice, "");
+  EXPECT_EQ(judged.rebuilt_bytes, std::nullopt);
+  EXPECT_EQ(judged.reclaimable_bytes, std::nullopt);
+}
+
 TEST(MapCauseTest, DeletedEntriesTellThatItWasEmptied) {
   JudgedMap judged = Case{.history = {.has_deletions = true}}.judge();
   EXPECT_EQ(judged.cause, MapCause::emptied);

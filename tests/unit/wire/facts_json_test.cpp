@@ -31,6 +31,7 @@ BinaryFacts facts() {
   facts.entry = {0x401000};
   facts.go_version = "go1.26.8";
   facts.version = {1, 26, 8};
+  facts.is_known_release = false;
   facts.experiments = {"nogreenteagc"};
   facts.build_settings = {{"CGO_ENABLED", "1"}};
   facts.uses_cgo = true;
@@ -68,6 +69,7 @@ TEST(FactsJsonTest, AllComesBackAsItWas) {
             (std::vector<std::uint8_t>{0x55, 0x48, 0x0b}));
   EXPECT_EQ(back->layout.find("runtime.g.goid"), 152u);
   EXPECT_EQ(back->version, (GoVersion{1, 26, 8}));
+  EXPECT_FALSE(back->is_known_release);
   EXPECT_EQ(back->variables, facts().variables);
   EXPECT_EQ(back->zeroed_data, facts().zeroed_data);
   EXPECT_EQ(back->types, facts().types);
@@ -84,7 +86,8 @@ TEST(FactsJsonTest, KeysAndFormsAreAContract) {
 }
 
 // They came later than the first recordings.
-const std::set<std::string> kAdded{"map_writes", "types", "variables", "zeroed_data"};
+const std::set<std::string> kAdded{"is_known_release", "map_writes", "types", "variables",
+                                   "zeroed_data"};
 
 TEST(FactsJsonTest, EveryFieldIsNeededAndItsTypeChecked) {
   const auto whole = facts_to_json(facts());

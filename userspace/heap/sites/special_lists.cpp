@@ -19,6 +19,12 @@ bool is_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && word 
 } // namespace
 
 Result<SpecialLists::Layout> SpecialLists::layout_of(const BinaryFacts &facts) {
+  if (!facts.is_known_release)
+    return fail(
+        Errc::unsupported,
+        "which of the runtime's records say where an object was made, or what is to run when "
+        "it is gone, is not known of {}",
+        facts.go_version);
   Layout layout;
   std::uint32_t special_size = 0;
   for (auto [field, into] : {std::pair{"runtime.mspan.specials", &layout.specials},
