@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace mapscope {
 
@@ -44,6 +45,15 @@ Result<bool> ByteSource::read_into(std::uint64_t offset, std::span<std::byte> in
     done += static_cast<std::size_t>(got);
   }
   return true;
+}
+
+std::uint64_t ByteSource::next_data(std::uint64_t offset) const {
+  if (!file_)
+    return offset;
+  const off_t data = ::lseek(file_.get(), static_cast<off_t>(offset), SEEK_DATA);
+  if (data < 0) // ENXIO: no more data; else the file system does not know
+    return errno == ENXIO ? size_bytes_ : offset;
+  return std::min(static_cast<std::uint64_t>(data), size_bytes_);
 }
 
 } // namespace mapscope

@@ -30,6 +30,10 @@ public:
   // read(2).
   Result<bool> read_into(std::uint64_t offset, std::span<std::byte> into) const;
 
+  // Where the first byte from `offset` on lies that the file really has; its end where only a hole
+  // follows, which may be a terabyte and reads as zeros.
+  std::uint64_t next_data(std::uint64_t offset) const;
+
 private:
   ByteSource(Fd file, std::uint64_t size_bytes) : file_(std::move(file)), size_bytes_(size_bytes) {}
 

@@ -99,7 +99,7 @@ Result<std::optional<ChunkHeader>> ChunkReader::header_at(std::uint64_t offset) 
 Result<std::uint64_t> ChunkReader::next_header_after(std::uint64_t offset) {
   const auto mark = std::bit_cast<std::array<std::byte, sizeof(kChunkMark)>>(kChunkMark);
   const std::uint64_t end = source_.size_bytes();
-  for (std::uint64_t from = offset + 1; end - from >= sizeof(ChunkHeader);) {
+  for (std::uint64_t from = source_.next_data(offset + 1); end - from >= sizeof(ChunkHeader);) {
     const auto length =
         static_cast<std::size_t>(std::min<std::uint64_t>(kSearchWindowBytes, end - from));
     const auto window = TRY(source_.read(from, length));
@@ -114,7 +114,8 @@ Result<std::uint64_t> ChunkReader::next_header_after(std::uint64_t offset) {
         return from + at;
       rest = places.subspan(at + 1);
     }
-    from += length - sizeof(ChunkHeader) + 1; // the next header may lie across the window's end
+    // The next header may lie across the window's end.
+    from = source_.next_data(from + length - sizeof(ChunkHeader) + 1);
   }
   return end;
 }

@@ -70,6 +70,29 @@ TEST(DamagedRecordingTest, ItSaysWhereItBreaksOff) {
                   format_count(ends[2])));
 }
 
+// One that is read takes minutes.
+TEST(DamagedRecordingTest, ATerabyteOfNothingIsPassedOver) {
+  constexpr std::uint64_t kTerabyte = std::uint64_t{1} << 40;
+  const Recorded recorded = record_in_five_chunks();
+  const auto ends = chunk_ends(recorded.file);
+  MemoryFile file;
+  const Fd fd = file.duplicate();
+  const auto write_at = [&](std::uint64_t offset, std::span<const std::byte> bytes) {
+    return ::pwrite(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset)) ==
+           static_cast<ssize_t>(bytes.size());
+  };
+  // A hole behind the third chunk, the others, and another hole.
+  const std::span whole{recorded.file};
+  ASSERT_TRUE(write_at(0, whole.first(ends[2])));
+  ASSERT_TRUE(write_at(kTerabyte, whole.subspan(ends[2])));
+  ASSERT_EQ(::ftruncate(fd.get(), 2 * kTerabyte), 0);
+  RunLog log;
+  auto end = replay(ByteSource::open(file.duplicate()).value(), "x.rec", log);
+  ASSERT_TRUE(end) << end.error().message();
+  EXPECT_FALSE(end->problems.empty());
+  EXPECT_EQ(log.record_count, 6u);
+}
+
 TEST(DamagedRecordingTest, EveryFlippedByteIsSeenAndCostsItsChunkAlone) {
   const Recorded recorded = record_in_five_chunks();
   const auto ends = chunk_ends(recorded.file);
