@@ -5,8 +5,11 @@
 #include <cstdarg>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include <bpf/libbpf.h>
+
+#include "kernel/features.h"
 
 namespace mapscope {
 namespace {
@@ -38,12 +41,29 @@ void keep_libbpf_words() {
   libbpf_set_print(keep_words);
 }
 
+Error refused_load(const Error &error, std::span<const Feature> missing) {
+  if (missing.empty())
+    return {error.code(),
+            fmt::format("{}; `mapscope doctor` tells what this kernel lacks. The kernel said: {}",
+                        error.message(), last_words())};
+  std::string names;
+  for (const Feature &feature : missing)
+    names += (names.empty() ? "" : ", ") + feature.name;
+  return {
+      error.code(),
+      fmt::format("{}. This kernel lacks {}, without which the programs can't run; Linux 5.17 is "
+                  "the oldest that has all they need. `mapscope doctor` tells what works without",
+                  error.message(), names)};
+}
+
 Error with_libbpf_words(const Error &error) {
   if (error.code() == Errc::denied)
     return error;
-  return {error.code(),
-          fmt::format("{}; `mapscope doctor` tells what this kernel lacks. The kernel said: {}",
-                      error.message(), last_words())};
+  // The needs of `trace` are those of all programs that watch. What was denied may well be there.
+  std::vector<Feature> missing = missing_for("trace", find_features());
+  std::erase_if(missing,
+                [](const Feature &feature) { return feature.availability != Availability::no; });
+  return refused_load(error, missing);
 }
 
 } // namespace mapscope
