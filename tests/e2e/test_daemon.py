@@ -123,10 +123,10 @@ class RulesTest(harness.EndToEndTest):
                 if illness in ENDS:
                     one.process.wait()
             with contextlib.suppress(AssertionError):
-                harness.wait_for(lambda: not daemon.firing(), "all recover")
+                harness.wait_for(lambda: not daemon.firing(), "all recover", 420)
             self.assertEqual([alert["rule"] for alert in daemon.firing()], [], daemon.log()[-8000:])
             if manager:
-                harness.wait_for(lambda: not rules_at(manager), "nothing is left in Alertmanager")
+                harness.wait_for(lambda: not rules_at(manager), "nothing is left in Alertmanager", 420)
 
             fingerprints = {(alert["rule"], alert["fingerprint"]) for alert in receiver.alerts}
             self.assertEqual(sorted(rule for rule, _ in fingerprints), sorted(RULES), "each about one subject")
@@ -159,7 +159,7 @@ class DeathTest(harness.EndToEndTest):
                         daemon.process.kill()
                         daemon.process.wait()
                         continue
-                    harness.wait_for(lambda: {alert["rule"] for alert in receiver.alerts} == expected, "all are delivered")
+                    harness.wait_for(lambda: {alert["rule"] for alert in receiver.alerts} == expected, "all are delivered", 420)
             self.assertEqual(len({alert["fingerprint"] for alert in receiver.alerts}), len(expected), "a restart changes no fingerprint")
 
 
