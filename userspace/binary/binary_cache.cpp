@@ -106,5 +106,6 @@ void BinaryCache::stop() {
 }
 
 std::size_t BinaryCache::parsers_alive() const { return pool_ ? pool_->alive() : 0; }
+std::uint64_t BinaryCache::parsers_died() const { return pool_ ? pool_->died() : 0; }
 
 } // namespace mapscope

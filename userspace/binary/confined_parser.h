@@ -131,6 +131,7 @@ public:
   void end_rested(); // parsers that were not asked for a while: call it now and then
   void stop();       // every question fails soon (gone), those in progress too: for the very end
   std::size_t parsers_alive() const;
+  std::uint64_t parsers_died() const; // and were not told to
 
 private:
   struct InProgress {};

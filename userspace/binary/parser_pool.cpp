@@ -60,10 +60,12 @@ Result<ParserProcess> ParserPool::take(const ParsedFile &file) {
 void ParserPool::give_back(const ParsedFile &file, ParserProcess parser) {
   const std::lock_guard lock{mutex_};
   in_use_.erase(&file);
-  if (parser.has_ended())
+  if (parser.has_ended()) {
     --alive_;
-  else
+    died_ += is_stopped_ ? 0 : 1;
+  } else {
     resting_.push_back({&file, std::move(parser), Clock::now()});
+  }
   room_.notify_one();
 }
 
@@ -113,6 +115,11 @@ void ParserPool::stop() {
 std::size_t ParserPool::alive() const {
   const std::lock_guard lock{mutex_};
   return alive_;
+}
+
+std::uint64_t ParserPool::died() const {
+  const std::lock_guard lock{mutex_};
+  return died_;
 }
 
 } // namespace mapscope

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
@@ -46,6 +47,7 @@ public:
   void end_rested(Clock::time_point now); // those that rested for long enough
   void stop();                            // all, those in use too; nothing starts again
   std::size_t alive() const;              // starting and ending ones included
+  std::uint64_t died() const; // by themselves, or since they kept silent or answered nonsense
 
 private:
   struct Resting {
@@ -66,6 +68,7 @@ private:
   std::condition_variable room_;
   bool is_stopped_ = false;
   std::size_t alive_ = 0;
+  std::uint64_t died_ = 0;
   std::list<Resting> resting_; // the one that has rested for longest first
   std::map<const ParsedFile *, std::shared_ptr<const Fd>> in_use_; // pidfds
 };

@@ -53,7 +53,7 @@ struct DaemonFigures {
   bool config_reload_failed = false;
   std::string config_problem; // of the last reload
   std::uint64_t cpu_ns = 0, resident_bytes = 0, open_descriptors = 0, threads = 0;
-  std::uint64_t parser_children = 0;
+  std::uint64_t parser_children = 0, parser_deaths = 0;
   std::uint64_t processes_seen = 0, execs_seen = 0;
   std::map<std::string, std::uint64_t> lost; // every loss by its name: "exec_events", ...
   std::uint64_t censuses = 0, census_failures = 0, census_skipped = 0, census_cpu_ns = 0;

@@ -227,6 +227,8 @@ void write_work(MetricsWriter &out, const DaemonFigures &figures) {
   out.single({"mapscope_parser_children", gauge, "",
               "Confined children that parse executables right now."},
              as_number(figures.parser_children));
+  count("mapscope_parser_deaths_total", "Of these, those that died, hung or answered nonsense.",
+        figures.parser_deaths);
   out.family({"mapscope_lost_total", counter, "", "What was lost, by its name."});
   for (const auto &[what, lost] : figures.lost)
     out.sample({{"what", label_value(what)}}, as_number(lost));

@@ -171,6 +171,17 @@ TEST(BinaryCacheRestTest, AParserOutlivesTheThreadThatAskedForIt) {
   EXPECT_EQ(function_at_text(*binary), "main.main");
 }
 
+TEST(BinaryCacheRestTest, CountsParsersThatEndThoughNobodyToldThem) {
+  using std::chrono::milliseconds;
+  BinaryCache hasty{{.answer_time = milliseconds{0}}, kOneParser}; // for it, all of them hang
+  ASSERT_FALSE(hasty.open(file_of({}), "/srv/tiny"));
+  EXPECT_EQ(hasty.parsers_died(), 1u);
+  EXPECT_EQ(hasty.parsers_alive(), 0u);
+  BinaryCache patient{{}, kOneParser};
+  ASSERT_TRUE(patient.open(file_of({}), "/srv/tiny"));
+  EXPECT_EQ(patient.parsers_died(), 0u);
+}
+
 TEST(BinaryCacheRestTest, AfterTheStopNothingIsAskedAndNothingLives) {
   BinaryCache cache{{}, kOneParser};
   auto binary = cache.open(file_of({}), "/srv/tiny");

@@ -174,6 +174,7 @@ DaemonFigures DaemonCore::figures() const {
   figures.version = MAPSCOPE_VERSION;
   figures.start_wall_ns = start_wall_ns_;
   figures.parser_children = binaries_->parsers_alive();
+  figures.parser_deaths = binaries_->parsers_died();
   add_own_figures(figures);
   add_figures_of_parts(figures);
   add_bpf_figures(figures);
