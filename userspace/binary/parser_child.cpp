@@ -80,10 +80,10 @@ Result<Json> answer(const GoBinary &binary, const Json &question) {
 // Answers questions until the parent closes its end.
 Result<> serve(const Fd &socket, const Result<GoBinary> &binary) {
   while (true) {
-    const Json question = TRY(receive_message(socket, Deadline::max()));
+    const Json question = TRY(receive_message(socket, AnswerTime::unlimited()));
     const auto reply = binary ? answer(*binary, question) : std::unexpected(binary.error());
     TRY(send_message(socket, reply ? *reply : Json{{"error", error_to_json(reply.error())}},
-                     Deadline::max()));
+                     AnswerTime::unlimited()));
   }
 }
 

@@ -125,10 +125,10 @@ std::string ParserProcess::end() {
 Result<Json> ParserProcess::ask(const Json &question, const WireLimits &limits) {
   if (pid_ == 0)
     return fail(Errc::gone, "{}: its parser has ended", path_);
-  const Deadline deadline = std::chrono::steady_clock::now() + limits_.answer_time;
+  const AnswerTime time{limits_.answer_time, pid_};
   auto reply = [&]() -> Result<Json> {
-    TRY(send_message(socket_, question, deadline));
-    return receive_message(socket_, deadline, limits);
+    TRY(send_message(socket_, question, time));
+    return receive_message(socket_, time, limits);
   }();
   if (!reply && reply.error().code() == Errc::gone)
     return fail(Errc::malformed, "{}: {}", path_, end());

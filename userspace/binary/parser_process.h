@@ -19,7 +19,7 @@ namespace mapscope {
 class ParserStarter;
 
 struct ParserLimits {
-  std::chrono::milliseconds answer_time{10'000}; // for each question
+  std::chrono::milliseconds answer_time{10'000}; // for each question, see AnswerTime
   std::uint64_t memory_bytes = 1ULL << 30;       // besides the file itself
   std::uint64_t cpu_seconds = 120;               // in all its life
   std::uint64_t file_bytes = 4ULL << 30;

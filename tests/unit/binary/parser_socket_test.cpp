@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace mapscope {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 using Json = nlohmann::json;
 using namespace std::chrono_literals;
 
-Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+AnswerTime in(std::chrono::milliseconds time) { return AnswerTime{time}; }
 
 class WireTest : public testing::Test {
 protected:
@@ -40,6 +41,22 @@ TEST_F(WireTest, AMessageLargerThanTheSocketsBufferGoesThrough) {
   std::thread sender{[&] { EXPECT_TRUE(send_message(ours_, large, in(10s))); }};
   EXPECT_EQ(receive_message(theirs_, in(10s)).value(), large);
   sender.join();
+}
+
+TEST(AnswerTimeTest, WhoGotNoProcessorIsNotLate) {
+  EXPECT_EQ(time_left(10s, 4s, 4s), 6s);
+  EXPECT_EQ(time_left(10s, 11s, 10s), 0s);
+  EXPECT_EQ(time_left(10s, 11s, 3s), 7s);
+  EXPECT_EQ(time_left(10s, 58s, 3s), 2s) << "who does not work may never answer";
+  EXPECT_LE(time_left(10s, 60s, 0s), 0s);
+  EXPECT_LE(time_left(0s, 0s, 0s), 0s);
+}
+
+TEST(AnswerTimeTest, WorkEndsIt) {
+  const AnswerTime time{20ms, ::getpid()};
+  while (time.left() > 0ms) {
+  }
+  EXPECT_GT(AnswerTime::unlimited().left(), 24h);
 }
 
 TEST_F(WireTest, SilenceEndsAtTheDeadline) {
