@@ -72,9 +72,25 @@ static __always_inline __u64 g_from_tls(const struct target *target)
 }
 
 /*
- * Fills `out` for the call that `regs` show. 0, or a negative errno when a structure
- * could not be read. out->flags says when there is no goroutine to speak of.
+ * The race detector is C code that assembly calls on the system stack, and g remains the goroutine's
+ * (runtime/race_amd64.s, racecall): where that one stands is in a register that C may have moved.
  */
+static __always_inline bool on_system_stack(__u64 m, __u64 sp)
+{
+	__u64 g0 = 0, stack[2] = {};
+
+	if (bpf_probe_read_user(&g0, sizeof(g0), (void *)m) ||
+	    bpf_probe_read_user(stack, sizeof(stack), (void *)g0))
+		return false;
+	return sp > stack[0] && sp <= stack[1];
+}
+
+/*
+ * Fills `out` for the call that `regs` show. 0, or a negative errno when a structure
+ * could not be read. out->flags says when there is no goroutine to speak of. UNKNOWN_STACK: there
+ * is one, and nothing tells where it stands; the flags are those of a signal handler.
+ */
+#define UNKNOWN_STACK 1
 __weak __noinline int find_goroutine(__u32 index, const struct user_registers *regs, __u64 g,
 				     struct goroutine *out)
 {
@@ -116,9 +132,10 @@ __weak __noinline int find_goroutine(__u32 index, const struct user_registers *r
 	if (g == out->curg) {
 		out->sp = regs->sp;
 		out->fp = regs->fp;
-		if (regs->sp <= out->stack_lo || regs->sp > out->stack_hi)
-			out->flags = WITNESS_SIGNAL_STACK;
-		return 0;
+		if (regs->sp > out->stack_lo && regs->sp <= out->stack_hi)
+			return 0;
+		out->flags = WITNESS_SIGNAL_STACK;
+		return on_system_stack(m, regs->sp) ? UNKNOWN_STACK : 0;
 	}
 	if (bpf_probe_read_user(&g0, sizeof(g0), (void *)m))
 		return -14;

@@ -56,7 +56,7 @@ int heap_request(struct pt_regs *ctx)
 
 	if (!counts || (PROBE_ON_STACK_CHECK(cookie) && STACK_CHECK_FAILS(ctx)))
 		return 0;
-	if (find_goroutine(index, &registers, registers.g, &goroutine)) {
+	if (find_goroutine(index, &registers, registers.g, &goroutine) < 0) {
 		COUNT(counts->lost[LOSS_GOROUTINE_UNREADABLE]);
 		goroutine.flags = WITNESS_NO_GOROUTINE;
 	}

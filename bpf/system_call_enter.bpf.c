@@ -225,7 +225,11 @@ static __always_inline void judge_call(const struct target *target, const struct
 
 	if (in_go)
 		check_tls(target, call, counts, regs);
-	if (find_goroutine(call->index, regs, in_go ? regs->g : g_from_tls(target), goroutine)) {
+
+	int found = find_goroutine(call->index, regs, in_go ? regs->g : g_from_tls(target), goroutine);
+
+	/* Of what the race detector asks for itself, only what it writes to a file matters: its reports. */
+	if (found < 0 || (found == UNKNOWN_STACK && call->call_class == CALL_CLASS_FILE)) {
 		COUNT(counts->lost[LOSS_GOROUTINE_UNREADABLE]);
 		verdict->witnesses = WITNESS_NO_GOROUTINE;
 		return;

@@ -56,9 +56,20 @@ private:
 
 } // namespace
 
+ElfRange find_go_text(const GoBinary &binary) {
+  ElfRange text = binary.module_data().text;
+  for (const FunctionView &function : binary.functions())
+    if (!source_file(binary, function.range.start).empty()) {
+      text.size_bytes = text.end().value - function.range.start.value;
+      text.start = function.range.start;
+      break;
+    }
+  return text;
+}
+
 ElfRange find_runtime_text(const GoBinary &binary) {
   RuntimeSources sources{binary};
-  ElfRange text{binary.module_data().text.start, 0};
+  ElfRange text{find_go_text(binary).start, 0};
   for (const FunctionView &function : binary.functions()) {
     bool named_so = is_runtime_package(package_of(function.name));
     auto own = named_so ? std::optional{true} : sources.contain(function);

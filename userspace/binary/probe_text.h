@@ -9,7 +9,11 @@
 
 namespace mapscope {
 
-// The runtime and the packages below it, which the linker puts first: from the start of text
+// Text without the C code that the linker puts in front of it where it links that itself, as it
+// does with the race detector: no function of it has a source file.
+ElfRange find_go_text(const GoBinary &binary);
+
+// The runtime and the packages below it, which the linker puts first: from the start of Go text
 // through their last function before the first of anyone else. What other packages only
 // declare (reflect.makemap) counts as the runtime's, since its body is there.
 ElfRange find_runtime_text(const GoBinary &binary);

@@ -3,6 +3,7 @@
 
 #include "binary/layout_lookup.h"
 #include "binary/probe_points.h"
+#include "binary/probe_text.h"
 #include "binary/runtime_globals.h"
 #include "binary/runtime_variables.h"
 #include "go/unknown_release.h"
@@ -43,7 +44,7 @@ Result<BinaryFacts> read_facts(const GoBinary &binary) {
   facts.uses_pgo = uses_pgo(info);
 
   facts.function_count = binary.functions().size();
-  facts.text = binary.module_data().text;
+  facts.text = find_go_text(binary);
   facts.module_data = binary.module_data().address;
   if (auto address = find_all_goroutines(binary))
     facts.all_goroutines = *address;

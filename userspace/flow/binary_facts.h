@@ -130,7 +130,7 @@ struct BinaryFacts {
 
   MapImplementation map_implementation = MapImplementation::none;
   std::uint64_t function_count = 0; // in pclntab
-  ElfRange text;                    // runtime.text to runtime.etext
+  ElfRange text;                    // Go's own code, to runtime.etext
   ElfRange runtime_text;            // from the start of text through package runtime
   ElfRange syscall6;                // where user code enters the kernel from; empty before 1.19
   ElfAddress systemstack_switch;    // runtime.systemstack_switch
