@@ -91,7 +91,7 @@ lint: setup-test
 install: release
 	@$(AS_ROOT) cmake --install build/release
 
-# Each kernel of Debian in a virtual machine, and this one. Emulated, so some hours; tools/kernels/matrix --kernel 6.1 takes one.
+# Each kernel of Debian in a virtual machine, and this one; emulated, so it takes long. What it finds goes to docs/support.md.
 kernels: setup-kernels
 	@cmake --preset kernels --log-level=WARNING
 	@cmake --build --preset kernels --target mapscope tests/bpf/all every_bpf_map
