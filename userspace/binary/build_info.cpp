@@ -7,6 +7,7 @@
 
 #include <elf.h>
 
+#include "binary/runtime_version.h"
 
 namespace mapscope {
 namespace {
@@ -190,8 +191,17 @@ ToolchainVersion parse_toolchain_version(std::string_view text) {
 }
 
 Result<BuildInfo> read_build_info(const ElfFile &elf) {
-  const ElfAddress header = TRY(find_header(elf));
-  auto texts = TRY_WHILE(read_texts(elf, header), "Go build information at {:#x}", header.value);
+  const auto header = find_header(elf);
+  if (!header) {
+    const auto version = find_runtime_version(elf);
+    if (!version)
+      return std::unexpected(header.error());
+    BuildInfo bare;
+    bare.toolchain = parse_toolchain_version(*version);
+    bare.was_removed = true;
+    return bare;
+  }
+  auto texts = TRY_WHILE(read_texts(elf, *header), "Go build information at {:#x}", header->value);
   if (texts.version.empty())
     return fail(Errc::malformed, "its Go build information names no Go version");
   if (texts.version.size() > kVersionBytesMax)

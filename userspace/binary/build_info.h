@@ -37,9 +37,11 @@ struct BuildInfo {
   ToolchainVersion toolchain;
   std::string main_module;
   std::map<std::string, std::string> settings; // "CGO_ENABLED" -> "1"
+  bool was_removed = false; // there is none: the version is the one that the runtime names
 };
 
-// Errors: not_found (no build info: not a Go program), malformed.
+// Errors: not_found (no build info, and no runtime that names its version: not a Go program),
+// malformed.
 // Go source: debug/buildinfo/buildinfo.go (1.18 inline form, 1.17 form with pointers).
 Result<BuildInfo> read_build_info(const ElfFile &elf);
 

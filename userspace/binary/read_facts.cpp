@@ -52,6 +52,9 @@ Result<BinaryFacts> read_facts(const GoBinary &binary) {
     facts.warnings.push_back("where the runtime lists its goroutines is not known from the binary: "
                              "of those that misuse a map together, only the ones that report it "
                              "are told");
+  if (info.was_removed)
+    facts.warnings.push_back("its build information was removed: the release is the one that its "
+                             "runtime names, and how it was built is not known");
   // Each plugin brings tables and types of its own, and the process alone knows which are loaded.
   if (binary.find_function("plugin.open"))
     facts.warnings.push_back(

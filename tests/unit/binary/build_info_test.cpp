@@ -2,6 +2,7 @@
 #include "binary/build_info.h"
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -90,11 +91,9 @@ std::string refusal(std::string version) {
 TEST(ToolchainVersionTest, WhatMapscopeDoesNotReadIsRefused) {
   EXPECT_EQ(refusal("go1.26.8"), "");
   EXPECT_EQ(refusal("go1.99.0"), "");
-  EXPECT_EQ(refusal("go1.16.15"),
-            "/srv/app: made by go1.16.15; mapscope reads Go 1.17 and newer of Go 1");
-  EXPECT_EQ(refusal("go2.0"), "/srv/app: made by go2.0; mapscope reads Go 1.17 and newer of Go 1");
-  EXPECT_EQ(refusal("go0.99"),
-            "/srv/app: made by go0.99; mapscope reads Go 1.17 and newer of Go 1");
+  EXPECT_EQ(refusal("go1.16.15"), "/srv/app: made by go1.16.15; mapscope reads Go 1.17 and newer");
+  EXPECT_EQ(refusal("go2.0"), "/srv/app: made by go2.0; mapscope reads Go 1, from 1.17 on");
+  EXPECT_EQ(refusal("go0.99"), "/srv/app: made by go0.99; mapscope reads Go 1.17 and newer");
   EXPECT_EQ(refusal("devel +b7a85e0003"),
             "/srv/app: made by 'devel +b7a85e0003', which names no release of Go: what its runtime "
             "looks like is not known. mapscope reads Go 1.17 and newer");
@@ -136,6 +135,44 @@ TEST(BuildInfoTest, AStringLongerThanTheFileIsRefused) {
   const auto info = read_build_info(*elf);
   ASSERT_FALSE(info);
   EXPECT_EQ(info.error().code(), Errc::malformed);
+}
+
+// The program without its build information, where the variables of a runtime are instead: headers
+// of the text of the version, and of the first bytes of what follows it in a frame.
+std::string version_without_build_info(std::string version, std::uint64_t version_bytes,
+                                       std::string other = "") {
+  SyntheticGo program;
+  program.version = std::move(version);
+  program.modules = other;
+  auto bytes = program.make();
+  const std::size_t at = program.build_info_offset(), text = at + 33, frame = 16 + 1;
+  const std::uint64_t second[] = {SyntheticGo::kBase + text + program.version.size() + frame,
+                                  other.size()};
+  const std::uint64_t first[] = {SyntheticGo::kBase + text, version_bytes};
+  std::memcpy(&bytes[at], second, sizeof(second));
+  std::memcpy(&bytes[at + 16], first, sizeof(first));
+  const auto opened = GoBinary::open(bytes, "/srv/app");
+  if (!opened)
+    return opened.error().message();
+  EXPECT_TRUE(opened->build_info().was_removed);
+  EXPECT_EQ(opened->build_info().main_module, "");
+  return opened->build_info().toolchain.text;
+}
+
+// esbuild takes it out of what it publishes.
+TEST(BuildInfoTest, WithoutItTheVersionIsTheOneThatTheRuntimeNames) {
+  EXPECT_EQ(version_without_build_info("go1.26.8", 8), "go1.26.8");
+  EXPECT_EQ(version_without_build_info("go1.26.8-X:nogreenteagc", 23), "go1.26.8");
+  EXPECT_EQ(version_without_build_info("go1.26.8", 8, "go1.26.8"), "go1.26.8");
+}
+
+TEST(BuildInfoTest, WhatMayBeAnotherVersionIsNotTakenForTheRuntimes) {
+  const std::string refused = "/srv/app: it has no Go build information: not a Go program (or one "
+                              "made smaller by a packer such as UPX; unpack it first)";
+  EXPECT_EQ(version_without_build_info("go1.26.8", 8, "go1.25.3"), refused);
+  EXPECT_EQ(version_without_build_info("go1.26.8", 6), refused); // of the language
+  EXPECT_EQ(version_without_build_info("so1.26.8", 8), refused);
+  EXPECT_EQ(version_without_build_info("go1.26.8", 0), refused);
 }
 
 } // namespace
