@@ -18,8 +18,11 @@ Result<> check_supported(const BuildInfo &info) {
                 "made by '{}', which names no release of Go: what its runtime looks like is not "
                 "known. mapscope reads Go 1.17 and newer",
                 printable(toolchain.text));
-  if (toolchain.version.major != kOldest.major || toolchain.version < kOldest)
-    return fail(Errc::unsupported, "made by {}; mapscope reads Go 1.17 and newer of Go 1",
+  if (toolchain.version < kOldest)
+    return fail(Errc::unsupported, "made by {}; mapscope reads Go 1.17 and newer",
+                printable(toolchain.text));
+  if (toolchain.version.major > kOldest.major)
+    return fail(Errc::unsupported, "made by {}; mapscope reads Go 1, from 1.17 on",
                 printable(toolchain.text));
   auto mode = info.settings.find("-buildmode");
   if (mode != info.settings.end() && mode->second != "exe" && mode->second != "pie")
