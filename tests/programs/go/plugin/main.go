@@ -8,7 +8,7 @@ var store = map[Key][]int{}
 // Fill is what the host calls.
 func Fill(entries int) int {
 	for i := 0; i < entries; i++ {
-		store[Key{string(rune('a' + i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676%26))}] = []int{i}
+		store[Key{string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676%26))}] = []int{i}
 	}
 	return len(store)
 }
