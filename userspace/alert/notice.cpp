@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <ctime>
+#include <exception>
 #include <optional>
+#include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -121,6 +125,14 @@ std::string optional_text(const Json &object, const char *key) {
   return found == object.end() || found->is_null() ? "" : found->get<std::string>();
 }
 
+// A whole number that fits: the library makes any other one of what does not.
+template <std::unsigned_integral T> T number_at(const Json &object, const char *key) {
+  const auto *number = object.at(key).get_ptr<const Json::number_unsigned_t *>();
+  if (number == nullptr || !std::in_range<T>(*number))
+    throw std::out_of_range{fmt::format("\"{}\" is no number that can be there", key)};
+  return static_cast<T>(*number);
+}
+
 Severity parse_severity(const std::string &name) {
   auto found = std::ranges::find(kSeverityNames, name);
   return found == kSeverityNames.end() ? Severity::warning
@@ -128,11 +140,11 @@ Severity parse_severity(const std::string &name) {
 }
 
 ProcessIdentity parse_process(const Json &json) {
-  return {.key = {.pid = json.at("pid").get<std::uint32_t>(),
-                  .start_time_ns = json.at("start_time_ns").get<std::uint64_t>()},
+  return {.key = {.pid = number_at<std::uint32_t>(json, "pid"),
+                  .start_time_ns = number_at<std::uint64_t>(json, "start_time_ns")},
           .exe = json.at("exe").get<std::string>(),
           .command_line = json.at("command_line").get<std::string>(),
-          .uid = json.at("uid").get<std::uint32_t>(),
+          .uid = number_at<std::uint32_t>(json, "uid"),
           .user = optional_text(json, "user"),
           .cgroup = {.path = optional_text(json, "cgroup"),
                      .container_id = optional_text(json, "container_id"),
@@ -144,7 +156,7 @@ std::optional<FindingBpfMap> parse_bpf_map(const Json &json) {
   const auto found = json.find("bpf_map");
   if (found == json.end() || found->is_null())
     return std::nullopt;
-  return FindingBpfMap{.id = found->at("id").get<std::uint32_t>(),
+  return FindingBpfMap{.id = number_at<std::uint32_t>(*found, "id"),
                        .name = optional_text(*found, "name"),
                        .method = optional_text(*found, "method"),
                        .key_file = optional_text(*found, "key_file")};
@@ -164,7 +176,7 @@ AlertNotice parse(const Json &json) {
   finding.type = optional_text(json, "type");
   finding.owner = optional_text(json, "owner");
   finding.site = optional_text(json, "site");
-  finding.maps = json.at("maps").get<std::uint64_t>();
+  finding.maps = number_at<std::uint64_t>(json, "maps");
   for (const auto &[name, value] : json.at("numbers").items())
     if (value.is_number())
       finding.numbers[name] = value.get<double>();
@@ -177,11 +189,11 @@ AlertNotice parse(const Json &json) {
   notice.alert.host = json.at("host").get<std::string>();
   const Json &stored = json.at("stored");
   finding.labels = stored.at("rule_labels").get<std::map<std::string, std::string>>();
-  finding.since_ns = stored.at("since_ns").get<std::uint64_t>();
-  finding.time_ns = stored.at("time_ns").get<std::uint64_t>();
-  notice.alert.since_wall_ns = stored.at("since_wall_ns").get<std::uint64_t>();
-  notice.alert.updated_wall_ns = stored.at("updated_wall_ns").get<std::uint64_t>();
-  notice.alert.resolved_wall_ns = stored.at("resolved_wall_ns").get<std::uint64_t>();
+  finding.since_ns = number_at<std::uint64_t>(stored, "since_ns");
+  finding.time_ns = number_at<std::uint64_t>(stored, "time_ns");
+  notice.alert.since_wall_ns = number_at<std::uint64_t>(stored, "since_wall_ns");
+  notice.alert.updated_wall_ns = number_at<std::uint64_t>(stored, "updated_wall_ns");
+  notice.alert.resolved_wall_ns = number_at<std::uint64_t>(stored, "resolved_wall_ns");
   notice.alert.is_silenced = stored.at("is_silenced").get<bool>();
   return notice;
 }
@@ -247,7 +259,7 @@ std::string stored_text(const AlertNotice &notice) {
 Result<AlertNotice> parse_notice(std::string_view text) {
   try {
     return parse(Json::parse(text));
-  } catch (const nlohmann::json::exception &failure) {
+  } catch (const std::exception &failure) {
     return fail(Errc::malformed, "a stored alert can't be read: {}", failure.what());
   }
 }

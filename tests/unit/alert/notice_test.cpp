@@ -94,6 +94,18 @@ TEST(NoticeTest, WhatIsNotKnownIsNull) {
   EXPECT_FALSE(alert.contains("stored"));
 }
 
+TEST(NoticeTest, NumbersThatDoNotFitAreRefused) {
+  const auto text = json::parse(stored_text(sample_notice()));
+  for (const json &number : {json(1e50), json(-1), json(1.5), json(1ULL << 32), json("1")}) {
+    auto wrong = text;
+    wrong["process"]["pid"] = number;
+    EXPECT_FALSE(parse_notice(wrong.dump())) << number;
+  }
+  auto wrong = text;
+  wrong["stored"]["since_ns"] = -1;
+  EXPECT_FALSE(parse_notice(wrong.dump()));
+}
+
 TEST(NoticeTest, LabelsAreFitForAlertmanagerAndWhatItIsAboutGoesFirst) {
   Finding finding = sample_finding();
   finding.labels = {{"severity", "page"}, {"9 lives", "x"}, {"pid", "1"}, {"empty", ""}};
