@@ -81,7 +81,7 @@ COLUMNS = [
             Bpf("process_feed", "*TellsWhoExecutesAndWhen"),
             Bpf("map_misuse", "*ConcurrentUseIsToldWithTheMap:*AnAssignmentToANilMapIsToldEachTime"),
             Bpf("system_call", "*CountsEveryCallByNumber:*ExamplesOfFileCallsShowTheirPaths:*MemoryCallsComeWithArgumentsAndResult"),
-            Bpf("io_uring"), Bpf("map_counter", "EveryTypeBpfTest.*"), Bpf("key_reader", "*TellsEachKeyOnceWithItsValue"),
+            Bpf("io_uring"), Bpf("map_counter", "*EveryTypeBpfTest.*"), Bpf("key_reader", "*TellsEachKeyOnceWithItsValue"),
             Bpf("map_facts", "*MemoryIsToldWhereItIsMemory:*BothWaysToFindHoldersAgree"),
             Bpf("call_window", "CallWindowBpfTest.CountsByMapAndKindAndError"), Bpf("program_calls", "*TellsWhatEachRunDoesInEveryKindOfMap")],
            "trace", ["trace", "--", "PROGRAM"]),
