@@ -1,6 +1,7 @@
 // One live run; see watch_session.h.
 #include "pipeline/watch_session.h"
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,6 +96,8 @@ private:
   void tell_end(std::uint32_t index);
   void drain();
   void look_at_rates();
+  bool is_over() const;
+  bool has_lasted() const;
   target_counts counts() const;
   void doubt(std::string sentence) { observer_.remark({true, std::move(sentence)}); }
   void note(std::string sentence) { observer_.remark({false, std::move(sentence)}); }
@@ -107,6 +110,7 @@ private:
   std::optional<std::uint32_t> first_;         // index of the one that the run is about
   target_counts past_counts_{};                // of those that are gone
   std::uint64_t started_ns_ = 0;
+  int stop_fd_ = -1; // readable once a signal has asked for the end
   std::uint64_t hits_seen_ = 0;
   std::uint64_t hits_seen_at_ns_ = 0;
   bool rate_was_said_ = false;
@@ -243,9 +247,21 @@ void WatchSession::handle(const process_exec_event &event) {
       return;
     watch_new_image(static_cast<pid_t>(target->second->process().key.pid), event.header.time_ns,
                     index);
-  } else if (options_.follow || options_.every_go_program) {
+  } else if ((options_.follow || options_.every_go_program) && !is_over()) {
     watch_new_image(static_cast<pid_t>(event.header.tgid), event.header.time_ns, EVENT_NO_TARGET);
   }
+}
+
+// To place probes takes so long that on a host where many programs start, records would come faster
+// than they are taken, and a drain would not end.
+bool WatchSession::is_over() const {
+  pollfd stopped{.fd = stop_fd_, .events = POLLIN, .revents = 0};
+  return has_lasted() || (stop_fd_ >= 0 && ::poll(&stopped, 1, 0) > 0);
+}
+
+bool WatchSession::has_lasted() const {
+  return options_.duration && started_ns_ != 0 &&
+         now_ns() - started_ns_ >= static_cast<std::uint64_t>(options_.duration->count());
 }
 
 void WatchSession::handle(const process_exit_event &event) {
@@ -324,13 +340,13 @@ void WatchSession::look_at_rates() {
 
 void WatchSession::watch_until_end(const StopSignals &signals, const Fd &pid_fd,
                                    const std::function<bool()> &wants_end) {
+  stop_fd_ = signals.fd().get();
   for (;;) {
     Wake wake = wait_for(signals, pid_fd, tracer_.wake_fd(), kDrainInterval);
     drain();
     if (wake != Wake::timer || wants_end())
       return;
-    if (options_.duration &&
-        now_ns() - started_ns_ >= static_cast<std::uint64_t>(options_.duration->count()))
+    if (has_lasted())
       return;
     look_at_rates();
   }
