@@ -99,10 +99,9 @@ class Run:
         if report["verdict"] == "clean" and self.saw_everything():
             truth = self.truth()
             counted = {key: report["operations"][key] for key in harness.COUNTED if truth.get(key) is not None}
-            # The runtime makes maps of its own, too: the program knows the least that there were.
-            if any(count < truth[key] for key, count in counted.items()) or self.target.program.counts and counted != {key: truth[key] for key in counted}:
+            if counted != {key: truth[key] for key in counted}:
                 yield f"counted {counted}, and {self.target.name} says {truth}"
-            self.soak.sums["verify: operations counted, made"] += 1
+            self.soak.sums["verify: operations counted = made"] += 1
 
     def judge_trace(self, status):
         text = self.report.read_text(errors="replace") if self.report.exists() else ""

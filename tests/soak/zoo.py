@@ -141,7 +141,7 @@ class Target:
         arguments = [word.format(share=directory / "share") for word in program.arguments]
         command = [*self.wrapped(circumstances), str(self.path), *arguments, *(["-wait"] if waits else [])]
         with open(directory / "out", "wb") as out, open(directory / "err", "wb") as err:
-            self.process = subprocess.Popen(["nice", "-n", str(nice), *command], stdin=subprocess.PIPE, stdout=out, stderr=err,
+            self.process = subprocess.Popen(["nice", "-n", str(nice), *command], bufsize=0, stdin=subprocess.PIPE, stdout=out, stderr=err,
                                             env=os.environ | dict(program.environment))
 
     def wrapped(self, circumstances):
@@ -182,7 +182,6 @@ class Target:
     def write(self, text):
         try:
             self.process.stdin.write(text.encode())
-            self.process.stdin.flush()
         except (BrokenPipeError, ValueError):
             pass
 
@@ -202,10 +201,7 @@ class Target:
         if "stopped" in self.faults:
             self.signal(signal.SIGCONT)
         self.release()
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass
+        self.process.stdin.close()
 
     def signal(self, number):
         if self.process.poll() is None and (pid := self.pid()):
@@ -239,5 +235,5 @@ class Target:
 
     def forget(self):
         """What it left on disk."""
-        self.process.stdin.close() if not self.process.stdin.closed else None
+        self.process.stdin.close()
         shutil.rmtree(self.directory, ignore_errors=True)
