@@ -135,9 +135,14 @@ static __always_inline void report_operation(__u32 kind, const struct operation 
 static __always_inline void open_window(struct pt_regs *ctx, __u32 kind, __u64 map,
 					const struct caller *caller, struct target_counts *counts)
 {
+	__u64 link = LINK_REGISTER(ctx);
+
+	/* Or clang would choose between addresses, one of them in the context: the verifier refuses that. */
+	barrier_var(link);
+
 	struct window window = {
 		.stack_distance = caller->stack.hi - caller->stack.sp,
-		.return_address = LINK_REGISTER(ctx) ? LINK_REGISTER(ctx) : caller->stack.top,
+		.return_address = link ? link : caller->stack.top,
 		.goid = caller->goid,
 		.map = map,
 		.operation = kind,
