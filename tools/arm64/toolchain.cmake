@@ -15,6 +15,10 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 set(ENV{PKG_CONFIG_SYSROOT_DIR} ${tree})
 set(ENV{PKG_CONFIG_LIBDIR} ${tree}/usr/lib/aarch64-linux-gnu/pkgconfig:${tree}/usr/share/pkgconfig)
 
+# Headers of each architecture's own, as openssl/opensslconf.h, which lie where no compiler of another one looks.
+set(CMAKE_C_FLAGS_INIT "-isystem ${tree}/usr/include/aarch64-linux-gnu")
+set(CMAKE_CXX_FLAGS_INIT "-isystem ${tree}/usr/include/aarch64-linux-gnu")
+
 # Libraries that libraries need.
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${tree}/usr/lib/aarch64-linux-gnu:${tree}/lib/aarch64-linux-gnu")
 # The virtual machine and user emulation have them where Debian has them.
