@@ -1,6 +1,5 @@
 """Runs of mapscope's commands on the targets of a soak, and whether what each said at its end is true."""
 import json
-import os
 import pathlib
 import re
 import signal

@@ -21,6 +21,7 @@ import signal
 import sys
 import tempfile
 import time
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
@@ -443,6 +444,6 @@ def main(arguments=None):
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except __import__("unittest").SkipTest as reason:
+    except unittest.SkipTest as reason:
         print(f"soak: {reason}", file=sys.stderr)
         sys.exit(harness.SKIPPED)

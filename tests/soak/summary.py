@@ -1,6 +1,4 @@
 """The tables that a soak ends with, as Markdown."""
-import harness
-
 
 def table(head, rows):
     yield "| " + " | ".join(head) + " |"
