@@ -28,7 +28,7 @@ import tempfile
 import daemons
 import harness
 
-OPTIONS = argparse.Namespace(count=4, seed=20261122, only=None)
+OPTIONS = argparse.Namespace(count=3, seed=20261122, only=None)
 RESIDENT_BYTES_MAX = 1536 << 20  # of one command and its parsers; sanitizers take thrice what others do
 KNOWN_STATUS = {harness.CLEAN, harness.FOUND, harness.INCONCLUSIVE, harness.GONE}
 CRASHES = re.compile(r"terminate called|AddressSanitizer|LeakSanitizer|runtime error:|Assertion|core dumped|stack smashing")
