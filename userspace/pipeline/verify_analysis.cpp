@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "attribute/system_calls.h"
@@ -13,6 +14,15 @@
 #include "pipeline/target_lookup.h"
 
 namespace mapscope {
+namespace {
+
+// On arm64 always: where g lies from the thread pointer is not known (Go source:
+// runtime/tls_arm64.s).
+constexpr std::string_view kCallsOfC =
+    "The program is linked with C code, and where its threads keep their goroutine is not known: "
+    "whether system calls of C code were inside a map operation is open.";
+
+} // namespace
 
 void VerifyAnalysis::target_start(const TargetStart &start) {
   if (start.is_first)
@@ -113,6 +123,8 @@ void VerifyAnalysis::end(const RunEnd &end) {
   run_.duration_ns = end.time_ns - first_->time_ns;
   if (!facts.is_known_release)
     run_.doubts.push_back(possible_blind_spot(facts));
+  if (facts.uses_cgo && !facts.tls_offset)
+    run_.doubts.emplace_back(kCallsOfC);
   std::ranges::copy(facts.warnings, std::back_inserter(run_.notes));
   std::ranges::copy(first_->warnings, std::back_inserter(run_.notes));
 }
