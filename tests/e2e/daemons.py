@@ -1,12 +1,16 @@
 """A daemon under test: its configuration, its API, and who takes its alerts."""
+import atexit
 import contextlib
+import functools
 import http.server
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import urllib.error
 import urllib.request
@@ -18,6 +22,14 @@ def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+@functools.cache
+def sick():
+    """A copy of the workload for this run alone: tests that run beside it have others, which are none of its daemon's business."""
+    directory = tempfile.TemporaryDirectory(prefix="mapscope-sick-")
+    atexit.register(directory.cleanup)
+    return shutil.copy(harness.workload("sick"), directory.name)
 
 
 class Receiver:
@@ -105,7 +117,7 @@ def configuration(directory, text=""):
     """A configuration in `directory` that keeps everything in there."""
     path = directory / "mapscope.yaml"
     sections = {
-        "watch": "watch: {include: [{exe: ['*/sick']}]}\n",  # programs of other tests are none of its business
+        "watch": f"watch: {{include: [{{exe: ['{sick()}']}}]}}\n",
         "serve": f"serve:\n  address: 127.0.0.1:0\n  socket: {directory}/api.sock\n",
         "log": "log: {target: console, level: debug}\n",
         "bpf": "bpf: {enabled: false}\n",  # nor are the kernel's maps, but for test_bpf_daemon
@@ -158,6 +170,6 @@ class Patient:
 def patient(illness, *options, **popen):
     # The daemon looks with a lower priority than others have: ill programs that never rest would keep
     # it from looking where there are few cores.
-    command = ["nice", "-n", "19", harness.workload("sick"), "-illness", illness, *options]
+    command = ["nice", "-n", "19", sick(), "-illness", illness, *options]
     with harness.started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **popen) as process:
         yield Patient(process)

@@ -45,7 +45,7 @@ class FaultsTest(harness.EndToEndTest):
         self.addCleanup(self.stack.close)
         self.directory = self.stack.enter_context(harness.scratch())
         # Programs of other tests are none of its business.
-        watched = f'watch: {{include: [{{exe: ["{self.directory}/*", "*/sick"]}}]}}\n'
+        watched = f'watch: {{include: [{{exe: ["{self.directory}/*", "{daemons.sick()}"]}}]}}\n'
         config = daemons.configuration(self.directory, watched + RULES + daemons.alerts_section(self.directory))
         self.daemon = self.stack.enter_context(daemons.running(self.directory, config))
         # What it needs for one program, it has from here on.
