@@ -100,9 +100,14 @@ protected:
   }
   void stop_program() const {
     ASSERT_EQ(::kill(program->pid(), SIGSTOP), 0);
-    for (auto stat = read_process_stat(program->pid()); stat && stat->state != 'T';
-         stat = read_process_stat(program->pid()))
-      std::this_thread::sleep_for(1ms);
+    // Each thread stops by itself.
+    for (const auto &task :
+         std::filesystem::directory_iterator{fmt::format("/proc/{}/task", program->pid())}) {
+      const pid_t thread = std::stoi(task.path().filename());
+      for (auto stat = read_process_stat(thread); stat && stat->state != 'T';
+           stat = read_process_stat(thread))
+        std::this_thread::sleep_for(1ms);
+    }
   }
 
   BinaryCache binaries;
