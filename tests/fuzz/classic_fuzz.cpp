@@ -3,14 +3,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <initializer_list>
 #include <span>
 
+#include "fuzz/census_checks.h"
 #include "fuzz/heap_edits.h"
-#include "heap/anatomy.h"
-#include "heap/census.h"
-#include "heap/census_memory.h"
 #include "unit/heap/fake_heap.h"
 
 using namespace mapscope;
@@ -21,11 +18,6 @@ namespace {
 constexpr std::uint64_t kBucket = 8 + 64 + 64 + 8;
 constexpr std::uint64_t kFull = 0x0c0b0a0908070605, kThree = 0x0000000000070605,
                         kEvacuated = 0x0404020302030203;
-
-void require(bool sound) {
-  if (!sound)
-    std::abort();
-}
 
 struct Hmap {
   std::uint64_t count = 0;
@@ -87,36 +79,10 @@ struct Heap : testing::FakeHeap {
                 fours = add_span(576, false), large = add_span(2688, false);
 };
 
-void check(const Census &census) {
-  const CensusCounts &counts = census.counts;
-  require(counts.candidate_count == counts.map_count + counts.copy_count + counts.rejected_count +
-                                        counts.unsettled_count + counts.gone_count +
-                                        counts.too_large_count);
-  require(counts.map_count == census.maps.size());
-  for (std::size_t i = 0; i < census.maps.size(); ++i) {
-    const MapSample map = census.maps[i];
-    require(map.len <= map.slots);
-    require(map.bytes.total() >= map.bytes.header);
-    require(map.types < census.type_sets.size());
-  }
-}
-
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
-  static const Heap whole;
-  Heap heap = whole;
-  heap.edit(std::as_bytes(std::span{data, size_bytes}));
-  CensusMemory memory;
-  const CensusOptions options{.tries_max = 4, .residency = true, .memory = &memory};
-  auto census = take_census(heap.memory, heap.anchors, heap.facts, options);
-  if (!census)
-    return 0;
-  check(*census);
-  if (auto again = take_census(heap.memory, heap.anchors, heap.facts, options))
-    check(*again);
-  for (std::size_t i = 0; i < census->maps.size(); ++i)
-    (void)take_apart(heap.memory, heap.anchors, heap.facts, census->maps[i].address, nullptr,
-                     {.payload = true, .tries_max = 2});
+  testing::look_at_edited<Heap>(std::as_bytes(std::span{data, size_bytes}),
+                                [](const MapSample &map) { return map.len <= map.slots; });
   return 0;
 }
