@@ -49,6 +49,13 @@ class Package:
         return done
 
 
+def unpack_archives(folder):
+    """Debian's packages that were fetched there, in their place."""
+    for archive in list(folder.glob("*.deb")):
+        run(["dpkg-deb", "--extract", archive, folder])
+        archive.unlink()
+
+
 @dataclasses.dataclass(frozen=True)
 class Debian(Package):
     """The version that this machine's distribution has. `libraries`: packages that it needs and that not every machine has."""
@@ -66,9 +73,7 @@ class Debian(Package):
 
     def take_apart(self, folder):
         run(["apt-get", "download", "-qq", self.name, *self.libraries], cwd=folder)
-        for archive in list(folder.glob("*.deb")):
-            run(["dpkg-deb", "--extract", archive, folder])
-            archive.unlink()
+        unpack_archives(folder)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,9 +98,7 @@ class DebianOf(Package):
         run(["apt-get", *options, "update", "-qq"])
         run(["apt-get", *options, "download", "-qq", self.name, *self.libraries], cwd=folder)
         shutil.rmtree(lists)
-        for archive in list(folder.glob("*.deb")):
-            run(["dpkg-deb", "--extract", archive, folder])
-            archive.unlink()
+        unpack_archives(folder)
 
 
 @dataclasses.dataclass(frozen=True)
