@@ -20,8 +20,8 @@ verify: release
 	@$(AS_ROOT) build/release/userspace/mapscope verify -- build/workloads/$(GO)/plain/quiet
 
 # A test of live programs on a machine that others use may find its moment gone: it gets a second try. Many
-# wait for something, so that there is one more at once than there are processors.
-CTEST_ALL = ctest --preset all --parallel $$(($$(nproc) + 1)) --repeat until-pass:2
+# wait for something, so that there are more at once than there are processors.
+CTEST_ALL = ctest --preset all --parallel $$(($$(nproc) + 2)) --repeat until-pass:2
 test: setup-test build go-programs
 	@$(CTEST_ALL)
 
@@ -78,6 +78,14 @@ soak: setup-test go-programs
 	@$(AS_ROOT) env MAPSCOPE=$(CURDIR)/build/dev/userspace/mapscope tests/soak/soak.py --minutes $(if $(filter file,$(origin TIME)),30,$(TIME)) \
 	    $(if $(SEED),--seed $(SEED)) --directory build/soak/$(if $(SEED),$(SEED),last)
 
+# The configuration that is shipped, with every illness of maps and with healthy programs: an hour and a half, 12 GiB.
+shipped-rules: setup-test release
+	@cmake --preset dev --log-level=WARNING
+	@cmake --build --preset dev --target every_bpf_map
+	@tools/build-workloads --go $$(tail -1 tools/go-releases.txt | cut -d' ' -f1) --mode plain sick quiet
+	@$(AS_ROOT) env MAPSCOPE=$(CURDIR)/build/release/userspace/mapscope MAPSCOPE_EVERY_BPF_MAP=$(CURDIR)/build/dev/tests/every_bpf_map \
+	    tests/soak/shipped_rules.py
+
 format:
 	@clang-format-19 -i $(SOURCES)
 
@@ -116,5 +124,5 @@ setup-kernels:
 setup-arm64:
 	@tools/setup arm64
 
-.PHONY: arm64 setup-arm64 kernels setup-kernels verify test test-all go-programs build release bench soak fuzz format lint install clean matrix programs setup setup-programs setup-test
+.PHONY: arm64 setup-arm64 kernels setup-kernels verify test test-all go-programs build release bench soak fuzz format lint install clean matrix programs shipped-rules setup setup-programs setup-test
 .NOTPARALLEL:

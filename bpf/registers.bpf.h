@@ -60,6 +60,7 @@ struct user_registers {
 #define CALL_MADVISE 28
 #define CALL_RT_SIGRETURN 15
 #define CALL_GETTID 186
+#define CALL_SET_THREAD_POINTER 158 /* arch_prctl */
 
 #elif defined(__TARGET_ARCH_arm64)
 
@@ -96,6 +97,7 @@ struct user_registers {
 #define CALL_MADVISE 233
 #define CALL_RT_SIGRETURN 139
 #define CALL_GETTID 178
+#define CALL_SET_THREAD_POINTER (~0U) /* none: an instruction does it */
 
 #else
 #error "no register names for this architecture"

@@ -179,14 +179,16 @@ __weak __noinline int report_detail(const struct call *call, const struct verdic
 
 /*
  * Two calls of the runtime are made where the register lags behind: gettid in a thread that
- * was just made, and the return from a signal handler.
+ * was just made, and the return from a signal handler. A third one makes the TLS itself, in a
+ * program that libc started with TLS of its own (runtime/asm_amd64.s, rt0_go).
  */
 static __always_inline void check_tls(const struct target *target, const struct call *call,
 				      struct target_counts *counts,
 				      const struct user_registers *regs)
 {
 	if (!(target->flags & TARGET_TLS_KNOWN) || counts->tls_checked >= TLS_CHECKS ||
-	    call->number == CALL_GETTID || call->number == CALL_RT_SIGRETURN)
+	    call->number == CALL_GETTID || call->number == CALL_RT_SIGRETURN ||
+	    call->number == CALL_SET_THREAD_POINTER)
 		return;
 	COUNT(counts->tls_checked);
 	if (g_from_tls(target) != regs->g)

@@ -143,7 +143,7 @@ protected:
     tuning_.moments_min = 4;
     tuning_.look = 20ms;
     tuning_.pause = 100ms;
-    tuning_.flashes_per_second = 20;
+    tuning_.placing_share = 0.1;
     tuning_.new_process = 0ms; // nobody is verified from its start, but where a test says so
   }
 

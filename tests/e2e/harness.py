@@ -54,6 +54,11 @@ def version_key(version):
     return [int(part) for part in re.match(r"[\d.]+", version)[0].split(".")]
 
 
+def release_of(version):
+    """runtime.Version() without the experiments that are its tail: "go1.25.0 X:noswissmap", "go1.26.0-X:nogreenteagc"."""
+    return re.split("[ -]X:", version)[0]
+
+
 def go_versions():
     """Versions to test, oldest first."""
     if chosen := os.environ.get("MAPSCOPE_GO"):

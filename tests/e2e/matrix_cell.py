@@ -64,7 +64,7 @@ class Cell:
             truth = harness.truth_in(program.communicate("\n", timeout=harness.TIMEOUT_SECONDS)[0])
         self.is_known = facts.get("is_known_release", True)
         implementation = "swiss" if is_swiss(self.version, self.mode) else "classic"
-        expect("the release", facts["go_version"], truth["go_version"])
+        expect("the release", facts["go_version"], harness.release_of(truth["go_version"]))
         expect("the kind of maps", facts["map_implementation"], implementation)
         if facts["warnings"]:
             raise Lacking(" ".join(f"{warning.rstrip('.')}." for warning in facts["warnings"]))

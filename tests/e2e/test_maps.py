@@ -84,7 +84,7 @@ class TruthTest(MapsTest):
         with bloat(case, mode) as (program, truth):
             report = self.json_of("-p", program.pid, "--top", 0)
         self.assertEqual(report["schema"], "mapscope.maps/1")
-        self.assertEqual(report["process"]["go_version"], truth["go"])
+        self.assertEqual(report["process"]["go_version"], harness.release_of(truth["go"]))
         self.assertEqual(report["process"]["map_implementation"], truth["implementation"])
         self.assertEqual(report["totals"]["unsettled"], 0)
         rows = {row["address"]: row for row in report["maps"]}
@@ -301,6 +301,30 @@ class WatchTest(MapsTest):
                 self.assertLess(report["totals"]["unsettled"] * 100, report["totals"]["maps"])
                 for row in report["maps"]:
                     self.assert_sums(row)
+
+
+    def test_a_large_map_that_is_written_to_all_the_time(self):
+        """It never holds still for as long as it takes to read it."""
+        with harness.started([harness.workload("sick"), "-illness", "growing", "-before", "1500000", "-pace", "20", "-rest", "1ms"], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True) as program:
+            def told(word):
+                program.stdin.write(word + "\n")
+                program.stdin.flush()
+                return json.loads(program.stdout.readline())["len"]
+            told("fall")
+            before = told("tell")
+            report = self.json_of("-p", program.pid, "--top", 0, "--sort", "bytes")
+            after = told("tell")
+            row = report["maps"][0]
+            self.assertEqual(row["type"], "map[int]int")
+            self.assertTrue(before <= row["len"] <= after, (before, row, after))
+            self.assertEqual((row["in_motion"], report["totals"]["in_motion"]), (True, 1), "the program rested meanwhile")
+            self.assertGreater(row["slots"], row["len"])
+            self.assert_sums(row)
+            with harness.scratch() as directory:
+                self.json_of("-p", program.pid, "--save", directory / "moving.snap")
+                kept = self.json_of("--snapshot", directory / "moving.snap", "--sort", "bytes")["maps"][0]
+                self.assertEqual((kept["address"], kept["in_motion"]), (row["address"], True))
 
 
 class SnapshotTest(MapsTest):

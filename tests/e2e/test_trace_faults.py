@@ -70,6 +70,16 @@ class OutputTest(harness.EndToEndTest):
                 self.assertEqual(done.returncode, harness.INCONCLUSIVE)
                 self.assertIn(b"No space left", done.stderr)
 
+    def test_run_that_did_not_begin_leaves_no_recording(self):
+        with harness.scratch() as directory:
+            file = directory / "run.rec"
+            for command in (["record", file, "-p", "4194305"], ["trace", "--record", file, "-p", "4194305"],
+                            ["verify", "--record", file, "-p", "4194305"]):
+                with self.subTest(command=command):
+                    done = harness.run_mapscope(*command)
+                    self.assertEqual(done.returncode, harness.GONE, done.stderr)
+                    self.assertFalse(file.exists())
+
     def test_file_that_cannot_be_written_costs_no_run(self):
         for command in (["trace", "-o", "/no/such/file"], ["trace", "--record", "/no/such/file"], ["record", "/no/such/file"]):
             with self.subTest(command=command):

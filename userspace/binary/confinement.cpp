@@ -110,7 +110,8 @@ private:
 Result<> filter_system_calls(const Fd &socket) {
   const FilterContext context{seccomp_init(SCMP_ACT_KILL_PROCESS)};
   if (!context)
-    return fail(Errc::system, "filtering system calls (seccomp): out of memory");
+    return fail(Errc::unsupported,
+                "filtering system calls (seccomp): the kernel, or what emulates it, can't");
   Filter filter{context.get()};
 
   const auto fd = static_cast<scmp_datum_t>(socket.get());

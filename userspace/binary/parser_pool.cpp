@@ -24,6 +24,7 @@ Result<ParserProcess> ParserPool::start(const ParsedFile &file) {
 }
 
 Result<ParserProcess> ParserPool::take(const ParsedFile &file) {
+  reap();
   std::list<Resting> evicted;
   {
     std::unique_lock lock{mutex_};
@@ -34,12 +35,15 @@ Result<ParserProcess> ParserPool::take(const ParsedFile &file) {
       in_use_[&file] = parser.handle();
       return parser;
     }
-    room_.wait(lock,
-               [&] { return is_stopped_ || alive_ < limits_.alive_max || !resting_.empty(); });
+    room_.wait(lock, [&] {
+      return is_stopped_ || alive_ < limits_.alive_max || !resting_.empty() || !ending_.empty();
+    });
     if (is_stopped_)
       return fail(Errc::gone, "{}: not asked, since mapscope is about to end", file.path());
     if (alive_ < limits_.alive_max)
       ++alive_;
+    else if (!ending_.empty())
+      evicted.splice(evicted.end(), ending_, ending_.begin());
     else
       evicted.splice(evicted.end(), resting_, resting_.begin());
   }
@@ -70,10 +74,27 @@ void ParserPool::give_back(const ParsedFile &file, ParserProcess parser) {
 }
 
 void ParserPool::end(std::list<Resting> ended) {
-  const std::size_t count = ended.size();
+  for (const Resting &one : ended)
+    one.parser.kill();
+  const std::lock_guard lock{mutex_};
+  ending_.splice(ending_.end(), ended);
+  room_.notify_all();
+}
+
+void ParserPool::reap() {
+  std::list<Resting> dead;
+  {
+    const std::lock_guard lock{mutex_};
+    for (auto one = ending_.begin(); one != ending_.end();)
+      if (auto next = std::next(one); one->parser.is_dead())
+        dead.splice(dead.end(), ending_, std::exchange(one, next));
+      else
+        one = next;
+  }
+  const std::size_t count = dead.size();
   if (count == 0)
     return;
-  ended.clear();
+  dead.clear();
   const std::lock_guard lock{mutex_};
   alive_ -= count;
   room_.notify_all();
@@ -87,6 +108,7 @@ void ParserPool::end_of(const ParsedFile &file) {
       ended.splice(ended.end(), resting_, own);
   }
   end(std::move(ended));
+  reap();
 }
 
 void ParserPool::end_rested(Clock::time_point now) {
@@ -97,6 +119,7 @@ void ParserPool::end_rested(Clock::time_point now) {
       ended.splice(ended.end(), resting_, resting_.begin());
   }
   end(std::move(ended));
+  reap();
 }
 
 void ParserPool::stop() {

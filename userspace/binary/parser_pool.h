@@ -44,7 +44,7 @@ public:
   void give_back(const ParsedFile &file, ParserProcess parser);
 
   void end_of(const ParsedFile &file);    // its parser, which nobody uses
-  void end_rested(Clock::time_point now); // those that rested for long enough
+  void end_rested(Clock::time_point now); // those that rested for long enough; to be called often
   void stop();                            // all, those in use too; nothing starts again
   std::size_t alive() const;              // starting and ending ones included
   std::uint64_t died() const; // by themselves, or since they kept silent or answered nonsense
@@ -57,8 +57,8 @@ private:
   };
 
   Result<ParserProcess> start(const ParsedFile &file);
-  // Ends what was taken out of `resting_`, and makes its room known.
-  void end(std::list<Resting> ended);
+  void end(std::list<Resting> ended); // what was taken out of `resting_`; waits for nothing
+  void reap();                        // those that have ended; makes their room known
 
   ParserLimits parser_limits_;
   PoolLimits limits_;
@@ -70,6 +70,7 @@ private:
   std::size_t alive_ = 0;
   std::uint64_t died_ = 0;
   std::list<Resting> resting_; // the one that has rested for longest first
+  std::list<Resting> ending_;  // killed, and not known to be dead
   std::map<const ParsedFile *, std::shared_ptr<const Fd>> in_use_; // pidfds
 };
 

@@ -59,12 +59,10 @@ std::string describe_end(int status, const ParserLimits &limits) {
   }
 }
 
-// Gives a child that has closed its socket a moment to be seen dead of its own cause.
-void await_end(const Fd &process) {
-  constexpr int kPatienceMs = 1000;
+// Whether it ends in that time.
+bool ends_within(const Fd &process, int milliseconds) {
   pollfd ended{process.get(), POLLIN, 0};
-  if (process)
-    (void)::poll(&ended, 1, kPatienceMs);
+  return !process || ::poll(&ended, 1, milliseconds) > 0;
 }
 
 // As a child of this process, which has one thread, or whose other threads share nothing with it.
@@ -111,8 +109,17 @@ ParserProcess::~ParserProcess() {
   }
 }
 
+void ParserProcess::kill() const {
+  if (pid_ != 0)
+    ::kill(pid_, SIGKILL);
+}
+
+bool ParserProcess::is_dead() const { return pid_ == 0 || ends_within(*handle_, 0); }
+
 std::string ParserProcess::end() {
-  await_end(*handle_);
+  // To be seen dead of its own cause, once it has closed its socket.
+  constexpr int kPatienceMs = 1000;
+  (void)ends_within(*handle_, kPatienceMs);
   ::kill(pid_, SIGKILL);
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR)

@@ -49,6 +49,11 @@ public:
 
   bool has_ended() const { return pid_ == 0; } // seen by ask()
 
+  // Ends it without waiting for that: on a busy host the kernel takes seconds for it. The
+  // destructor waits.
+  void kill() const;
+  bool is_dead() const;
+
   // A pidfd: to kill it from another thread while this one asks.
   std::shared_ptr<const Fd> handle() const { return handle_; }
 

@@ -1,7 +1,9 @@
 // Verdicts and recordings of commands; see verify_report.h.
 #include "commands/verify_report.h"
 
+#include <filesystem>
 #include <span>
+#include <system_error>
 
 #include "base/write_all.h"
 #include "commands/messages.h"
@@ -44,6 +46,12 @@ Result<ExitStatus> close_recording(Result<ExitStatus> outcome, RecordingWriter *
   if (recording == nullptr)
     return outcome;
   const Result<> closed = recording->close();
+  if (!outcome && !recording->has_begun()) {
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(recording->path(), ignored))
+      std::filesystem::remove(recording->path(), ignored);
+    return outcome;
+  }
   if (closed)
     return outcome;
   say(closed.error().message());

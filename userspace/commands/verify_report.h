@@ -19,7 +19,8 @@ Result<std::unique_ptr<RecordingWriter>> open_recording(const std::string &path)
 
 // What a command ends with whose run had a recording, or none: `outcome`, and where the recording
 // is not whole, that is said, and it could not tell. What the run itself ended with is kept if it
-// is worse news: an error, or something found.
+// is worse news: an error, or something found. A run that did not begin
+// leaves no recording.
 Result<ExitStatus> close_recording(Result<ExitStatus> outcome, RecordingWriter *recording);
 
 } // namespace mapscope

@@ -51,6 +51,10 @@ public:
   // gone (the process ended), denied, system.
   virtual Result<> read(std::span<MemoryRead> reads) = 0;
 
+  // What there is was read at many moments of a process that ran on, and will not agree better with
+  // itself if it is read again.
+  virtual bool is_of_many_moments() const { return false; }
+
   // In the order of addresses, as they are now.
   virtual Result<std::vector<Mapping>> mappings() = 0;
 

@@ -54,6 +54,8 @@ struct MapSample {
   std::uint32_t group_bytes = 0; // one group or bucket, where the heap tells; 0: it does not
   MapEvidence evidence = MapEvidence::plausible;
   bool is_on_stack = false; // the header, and then maybe the first group, cost no heap
+  // Written to while it was read: `len` is of one moment, and each table or bucket of its own.
+  bool is_in_motion = false;
   MapHistory history;
   std::uint32_t types = kUnknownTypes; // index of a set of candidates in its census
   // An unfinished growth: buckets of the old array, and how many of them have been moved.

@@ -56,6 +56,7 @@ struct CensusSample {
   ProcessKey process;
   HeapStatistics heap; // without size classes
   std::uint64_t map_count = 0, map_entries = 0, map_bytes = 0, map_reclaimable_bytes = 0;
+  std::uint64_t map_reclaimable_unknown = 0; // maps of which map_reclaimable_bytes has nothing
   // By the runtime's own sampled profile, since the start; absent: it runs without one.
   std::optional<std::uint64_t> allocated_bytes, allocated_by_maps_bytes;
   MemoryLimits limits;
@@ -67,6 +68,13 @@ struct CensusSample {
   bool is_partial = false;                    // parts of the heap were not looked into
   bool is_unchanged = false; // the process has not run since the last sample: all is as it was
 };
+
+// Absent: of none of its maps.
+inline std::optional<std::uint64_t> known_reclaimable_bytes(const CensusSample &sample) {
+  return sample.map_count != 0 && sample.map_reclaimable_unknown >= sample.map_count
+             ? std::nullopt
+             : std::optional{sample.map_reclaimable_bytes};
+}
 
 // Growths and creations by the line that causes them, watched for moments.
 struct SiteRate {

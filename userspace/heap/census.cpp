@@ -86,8 +86,8 @@ private:
   Result<> take_alone(const HeaderCandidate &candidate, std::uint64_t contents);
   // The candidates among these whose header is no longer what it was.
   Result<std::vector<HeaderCandidate>> changed(std::span<const HeaderCandidate> candidates);
-  // One map, read back to back until it agrees with itself.
-  Result<> settle(std::uint64_t address);
+  // One map, read back to back until it agrees with itself. `len`: what its header said of it.
+  Result<> settle(std::uint64_t address, std::uint64_t len);
   bool is_being_written(std::span<const std::byte> header) const;
   // Whether a candidate is there now.
   Result<bool> is_live(std::uint64_t address);
@@ -171,14 +171,14 @@ Result<> CensusTaker::take_chunk(std::span<const std::uint32_t> spans) {
                            .contents_bytes_max = options_.contents_bytes_at_once,
                            .known = known_}));
 
-  std::vector<std::uint64_t> again;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> again; // headers, and their lengths
   std::vector<HeaderCandidate> absurd;
   std::vector<std::pair<HeaderCandidate, std::uint64_t>> large; // and what they point to
   for (std::size_t i = 0; i < maps_.size(); ++i)
     switch (maps_[i].outcome) {
     case DecodeOutcome::map:
       if (maps_[i].is_doubtful)
-        again.push_back(candidates_[i].address);
+        again.emplace_back(candidates_[i].address, maps_[i].sample.len);
       else
         accept(maps_[i]);
       break;
@@ -190,16 +190,16 @@ Result<> CensusTaker::take_chunk(std::span<const std::uint32_t> spans) {
       break;
     case DecodeOutcome::pending:
     case DecodeOutcome::contradicted:
-      again.push_back(candidates_[i].address);
+      again.emplace_back(candidates_[i].address, maps_[i].sample.len);
     }
   // Most strangers show in the header alone, and need no more than a second look at it.
   std::vector<HeaderCandidate> moved = TRY(changed(absurd));
   for (const HeaderCandidate &candidate : moved)
-    again.push_back(candidate.address);
+    again.emplace_back(candidate.address, 0);
   census_.counts.rejected_count += absurd.size() - moved.size();
   census_.counts.retried_count += again.size();
-  for (std::uint64_t address : again)
-    TRY(settle(address));
+  for (const auto &[address, len] : again)
+    TRY(settle(address, len));
   for (const auto &[candidate, contents] : large)
     TRY(take_alone(candidate, contents));
   remembering_.finish_chunk();
@@ -222,7 +222,7 @@ Result<> CensusTaker::take_alone(const HeaderCandidate &candidate, std::uint64_t
     ++census_.counts.too_large_count;
   else {
     ++census_.counts.retried_count;
-    TRY(settle(candidate.address));
+    TRY(settle(candidate.address, map.sample.len));
   }
   return {};
 }
@@ -253,22 +253,35 @@ Result<bool> CensusTaker::is_live(std::uint64_t address) {
   return std::ranges::find(candidates, address, &HeaderCandidate::address) != candidates.end();
 }
 
-Result<> CensusTaker::settle(std::uint64_t address) {
+Result<> CensusTaker::settle(std::uint64_t address, std::uint64_t len) {
+  // It takes milliseconds to read, in which a program writes to it many times: it will not agree
+  // with itself to the last entry, however often it is read.
+  constexpr std::uint64_t kLargeLen = 1 << 14;
+  const bool is_large = len >= kLargeLen;
+  // What is being filled as fast as it can be is told the next time: each try may read gigabytes.
+  constexpr unsigned kLargeTries = 5;
+  const unsigned tries_max =
+      is_large ? std::min(options_.tries_max, kLargeTries) : options_.tries_max;
   std::vector<std::uint64_t> digests; // of each attempt
-  for (unsigned attempt = 0; attempt < options_.tries_max && !reader_.is_late(); ++attempt) {
+  for (unsigned attempt = 0; attempt < tries_max && !reader_.is_late(); ++attempt) {
     HeaderCandidate candidate{.address = address};
     auto header = std::span{candidate.bytes}.first(layout_.header_size);
     MemoryRead read{{address}, header};
     TRY(space_.read({&read, 1}));
     // To ask the runtime where each object is takes time in which a large map changes; so at
-    // times what is known has to do.
-    bool is_afresh = attempt % 4 != 3;
+    // times, and mostly for those, what is known has to do.
+    bool is_afresh = (attempt % 4 == 3) == is_large;
     reader_.set_mode(is_afresh ? ObjectReader::Mode::afresh : ObjectReader::Mode::one_map);
     reader_.add_to_digest(header);
-    TRY(decode({&candidate, 1}, options_alone(attempt)));
+    DecodeOptions options = options_alone(attempt);
+    options.in_motion = is_large;
+    TRY(decode({&candidate, 1}, options));
     const DecodedMap map = maps_.front();
     // What it costs to ask the runtime again is spent when something depends on it.
     bool is_map = read.is_read && map.outcome == DecodeOutcome::map;
+    // What only a change meanwhile explains needs one.
+    if (is_map && map.sample.is_in_motion && !space_.is_of_many_moments())
+      is_map = !TRY(changed({&candidate, 1})).empty();
     if ((is_map || attempt > map.choice_count) && !TRY(is_live(address))) {
       ++census_.counts.gone_count;
       return {};
@@ -360,7 +373,7 @@ Result<> CensusTaker::look_again_at_copies() {
       continue;
     }
     orphans_.insert(copy.contents.value);
-    TRY(settle(copy.address.value));
+    TRY(settle(copy.address.value, 0));
     if (orphans_.erase(copy.contents.value) == 0)
       owned.insert(copy.contents.value);
   }

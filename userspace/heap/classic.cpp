@@ -259,19 +259,22 @@ void ClassicBatch::finish(ClassicMap &map, DecodedMap &result) const {
   if (result.outcome != DecodeOutcome::pending)
     return;
   MapSample &sample = result.sample;
-  if (map.live_count != sample.len ||
+  if (!agree(sample.len, map.live_count, options_.in_motion) ||
       (sample.group_bytes != 0 && sample.group_bytes != map.bucket_bytes) ||
-      (map.is_overflow_exact() && map.overflow_count != map.noverflow)) {
+      (map.is_overflow_exact() && !agree(map.noverflow, map.overflow_count, options_.in_motion))) {
     result.contradict();
     return;
   }
+  sample.is_in_motion = sample.len != map.live_count ||
+                        (map.is_overflow_exact() && map.noverflow != map.overflow_count);
   const BucketArray &array = map.buckets;
   std::uint64_t spare_bytes = array.spare_count * map.bucket_bytes;
   std::uint64_t main_bytes = array.bucket_count * map.bucket_bytes;
   MapBytes &bytes = sample.bytes;
   result.has_overflow_objects = bytes.overflow != 0; // spare buckets are added below
   result.can_be_remembered =
-      array.address != 0 && map.old.address == 0 && map.is_overflow_exact() &&
+      !sample.is_in_motion && array.address != 0 && map.old.address == 0 &&
+      map.is_overflow_exact() &&
       bytes.overflow == map.overflow_bytes_told(layout_.has_malloc_headers());
   sample.slots = array.bucket_count * kGroupSlots;
   bytes.control = array.bucket_count * kBucketOverheadBytes;

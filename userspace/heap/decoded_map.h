@@ -1,6 +1,7 @@
 // What a decoder makes of one candidate.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -25,6 +26,9 @@ struct DecodeOptions {
   // overflow buckets show whether it was the right one.
   unsigned attempt = 0;
   bool headers_only = false; // nothing that a header points to is read
+  // For large maps, which are written to while they are read: what a header or a table counts may
+  // be a little off from what is counted behind it, a moment later.
+  bool in_motion = false;
   // Of one map: its directory, or its array of buckets.
   std::uint64_t contents_bytes_max = 1 << 20;
   // What an earlier census learned of each candidate; null: nothing. Empty: of none.
@@ -55,5 +59,12 @@ struct DecodedMap {
 
   void contradict() { outcome = DecodeOutcome::contradicted; }
 };
+
+// Whether that many entries or overflow buckets were counted as are `told`.
+inline bool agree(std::uint64_t told, std::uint64_t counted, bool in_motion) {
+  constexpr std::uint64_t kPart = 16;
+  const auto [less, more] = std::minmax(told, counted);
+  return told == counted || (in_motion && more - less <= more / kPart);
+}
 
 } // namespace mapscope

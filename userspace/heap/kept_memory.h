@@ -19,6 +19,7 @@ public:
   KeptMemory(AddressSpace &space, std::uint64_t bytes_max) : space_(space), left_(bytes_max) {}
 
   Result<> read(std::span<MemoryRead> reads) override;
+  bool is_of_many_moments() const override { return space_.is_of_many_moments(); }
   Result<std::vector<Mapping>> mappings() override { return space_.mappings(); }
   Result<std::vector<PageRun>> resident_pages(std::span<const ProcessRange> ranges) override {
     return space_.resident_pages(ranges);

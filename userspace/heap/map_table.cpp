@@ -40,6 +40,7 @@ MapTable::Row MapTable::narrow(const MapSample &sample) {
   row.has_grown = sample.history.has_grown;
   row.was_hinted = sample.history.was_hinted;
   row.is_on_stack = sample.is_on_stack;
+  row.is_in_motion = sample.is_in_motion;
   row.is_rest_swapped = sample.swapped_bytes != 0;
   return row;
 }
@@ -53,6 +54,7 @@ MapSample MapTable::widen(const Row &row, const More &more) {
                    .group_bytes = row.group_bytes,
                    .evidence = static_cast<MapEvidence>(row.evidence),
                    .is_on_stack = row.is_on_stack != 0,
+                   .is_in_motion = row.is_in_motion != 0,
                    .history = {.was_cleared = row.was_cleared != 0,
                                .has_deletions = row.has_deletions != 0,
                                .has_grown = row.has_grown != 0,

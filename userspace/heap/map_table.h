@@ -44,6 +44,7 @@ private:
     std::uint16_t control : 2 = 0; // bytes a slot
     std::uint16_t was_cleared : 1 = 0, has_deletions : 1 = 0, has_grown : 1 = 0, was_hinted : 1 = 0;
     std::uint16_t is_on_stack : 1 = 0;
+    std::uint16_t is_in_motion : 1 = 0;
     std::uint16_t is_rest_swapped : 1 = 0; // what is not resident; else it is nowhere
   };
   static_assert(sizeof(Row) == 48);

@@ -20,8 +20,10 @@ constexpr std::size_t kWholePageCount = 3;
 } // namespace
 
 Result<std::optional<HeapObject>> ObjectReader::object_at(std::uint64_t address) {
-  if (mode_ == Mode::afresh)
-    TRY(spans_.refresh(space_, address));
+  if (mode_ != Mode::afresh)
+    if (auto object = spans_.find_object_at(address); object || mode_ == Mode::bulk)
+      return object;
+  TRY(spans_.refresh(space_, address));
   return spans_.find_object_at(address);
 }
 

@@ -31,7 +31,7 @@ public:
   // How one object after the other is looked up, and whether what is read adds to a digest.
   enum class Mode {
     bulk,    // in the table of spans
-    one_map, // the same, with a digest
+    one_map, // the same, with a digest, and in the runtime where the table has nothing
     afresh,  // in the runtime, since spans come and go; with a digest
   };
   void set_mode(Mode mode) {

@@ -229,13 +229,15 @@ Result<> SwissDecoder::take_table(const ObjectRequest &request, std::span<const 
 namespace {
 
 // What is left once all tables agreed.
-void finish(DecodedMap &map, std::uint64_t len_in_tables) {
+void finish(DecodedMap &map, std::uint64_t len_in_tables, bool in_motion) {
   if (map.outcome != DecodeOutcome::pending)
     return;
-  if (map.sample.len != len_in_tables) {
+  if (!agree(map.sample.len, len_in_tables, in_motion) || map.sample.len > map.sample.slots ||
+      (map.sample.is_in_motion && map.sample.group_bytes == 0)) { // no table agreed with itself
     map.contradict();
     return;
   }
+  map.sample.is_in_motion |= map.sample.len != len_in_tables;
   MapBytes &bytes = map.sample.bytes;
   std::uint64_t groups = map.sample.slots / kGroupSlots * map.sample.group_bytes;
   if (groups != 0) {
@@ -245,14 +247,14 @@ void finish(DecodedMap &map, std::uint64_t len_in_tables) {
   bytes.control = map.sample.slots;
   bytes.cells -= bytes.control;
   map.outcome = DecodeOutcome::map;
-  map.can_be_remembered = true;
+  map.can_be_remembered = !map.sample.is_in_motion;
 }
 
 } // namespace
 
 void SwissDecoder::recall(std::uint32_t index, DecodedMap &map) const {
   known_[index]->tell(map);
-  finish(map, len_in_tables_[index]);
+  finish(map, len_in_tables_[index], false);
 }
 
 // Header and tables are what they were when control words agreed with them, so these need not be
@@ -291,7 +293,16 @@ Result<> SwissDecoder::take_answer(const ObjectRequest &request, std::span<const
   }
   auto expected = TableCounts::unpack(request.tag);
   auto groups = bytes.subspan(header_bytes);
-  take_groups(expected, groups, *array, sizes_, map);
+  if (!take_groups(expected, groups, *array, sizes_, map)) {
+    if (!in_motion_ || expected.capacity == 0) {
+      map.contradict();
+      return {};
+    }
+    map.sample.is_in_motion = true;
+    if (map.sample.group_bytes == 0) // no table has told it yet
+      return {};
+    sizes_.assign(1, map.sample.group_bytes);
+  }
   if (types_ == nullptr || map.outcome != DecodeOutcome::pending)
     return {};
   std::uint64_t group_count = std::max(expected.capacity / kGroupSlots, std::uint64_t{1});
@@ -323,6 +334,7 @@ Result<> SwissDecoder::decode(std::span<const HeaderCandidate> candidates, Objec
   groups_.clear();
   places_.clear();
   types_ = options.types;
+  in_motion_ = options.in_motion;
   if (types_ != nullptr)
     types_->start(candidates.size());
   TRY(start(candidates, reader, options, maps));
@@ -347,7 +359,7 @@ Result<> SwissDecoder::decode(std::span<const HeaderCandidate> candidates, Objec
   if (types_ != nullptr)
     TRY(types_->finish(candidates, reader, maps));
   for (std::size_t i = 0; i < candidates.size(); ++i)
-    finish(maps[i], len_in_tables_[i]);
+    finish(maps[i], len_in_tables_[i], in_motion_);
   return {};
 }
 

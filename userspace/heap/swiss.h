@@ -48,6 +48,7 @@ private:
 
   HeapLayout layout_;
   TypeCheck *types_ = nullptr; // of the batch that is being decoded
+  bool in_motion_ = false;     // DecodeOptions::in_motion, of the same
   // Of the batch that is being decoded, by the index of the candidate; kept for its memory.
   std::vector<std::uint64_t> len_in_tables_;
   std::vector<std::uint8_t> depth_;          // globalDepth

@@ -67,14 +67,12 @@ bool all_zero(std::span<const std::byte> bytes) {
                              [](std::byte byte) { return byte == std::byte{0}; });
 }
 
-void take_groups(TableCounts expected, std::span<const std::byte> bytes, const HeapObject &array,
+bool take_groups(TableCounts expected, std::span<const std::byte> bytes, const HeapObject &array,
                  std::vector<std::uint32_t> &sizes, DecodedMap &map) {
   sizes.clear();
   if (expected.capacity == 0) { // a small map never has a deleted slot
     auto counts = count_controls(bytes, 1, 8);
-    if (!counts.is_valid || counts.full != expected.used || counts.deleted != 0)
-      map.contradict();
-    return;
+    return counts.is_valid && counts.full == expected.used && counts.deleted == 0;
   }
   std::uint64_t group_count = expected.capacity / kGroupSlots;
   std::uint32_t match = 0, match_count = 0;
@@ -87,10 +85,8 @@ void take_groups(TableCounts expected, std::span<const std::byte> bytes, const H
       sizes.push_back(size);
     }
   }
-  if (match_count == 0)
-    map.contradict();
   if (match_count != 1)
-    return; // too little in it to tell its size
+    return match_count != 0; // too little in it to tell its size
   if (map.sample.group_bytes != 0 && map.sample.group_bytes != match)
     map.contradict(); // all tables of a map have groups of one type
   map.sample.group_bytes = match;
@@ -98,6 +94,7 @@ void take_groups(TableCounts expected, std::span<const std::byte> bytes, const H
   MapHistory &history = map.sample.history;
   if (!history.has_deletions && expected.used * 16 < expected.capacity * 7)
     history.has_deletions = has_deleted_keys(bytes, group_count, match);
+  return true;
 }
 
 } // namespace mapscope

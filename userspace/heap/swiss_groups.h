@@ -29,10 +29,10 @@ struct TableCounts {
 // Whether all of it is zero.
 bool all_zero(std::span<const std::byte> bytes);
 
-// Control words have to say what table or header say of their counts; else the map contradicts
-// itself. Tells the size of a group, where that is clear, and whether entries were deleted.
-// `sizes`: of a group, as far as they tell.
-void take_groups(TableCounts expected, std::span<const std::byte> bytes, const HeapObject &array,
+// Control words have to say what table or header say of their counts; false: they don't. Tells the
+// size of a group, where that is clear, and whether entries were deleted. The map contradicts
+// itself where that size is not that of its other tables. `sizes`: of a group, as far as they tell.
+bool take_groups(TableCounts expected, std::span<const std::byte> bytes, const HeapObject &array,
                  std::vector<std::uint32_t> &sizes, DecodedMap &map);
 
 } // namespace mapscope

@@ -84,6 +84,7 @@ public:
 
   // What nobody read when the snapshot was taken is not read; what nobody asked is unsupported.
   Result<> read(std::span<MemoryRead> reads) override;
+  bool is_of_many_moments() const override { return true; }
   Result<std::vector<Mapping>> mappings() override;
   Result<std::vector<PageRun>> resident_pages(std::span<const ProcessRange> ranges) override;
 

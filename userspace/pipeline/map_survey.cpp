@@ -107,6 +107,7 @@ void MapSurvey::add_to(MapTotals &totals, const MapSample &map) const {
   totals.entries += map.len;
   totals.slots += map.slots;
   totals.bytes += map.bytes.total();
+  totals.in_motion += map.is_in_motion;
   auto reclaimable = judge_.reclaimable_bytes(map, types_of(map));
   totals.reclaimable_bytes += reclaimable.value_or(0);
   totals.reclaimable_unknown += !reclaimable;

@@ -65,6 +65,7 @@ Result<> RecordingWriter::close() {
 }
 
 void RecordingWriter::start(const RunStart &start) {
+  has_begun_ = true;
   add(ItemKind::start, start);
   flush(); // on its own: nothing can be replayed without it
 }

@@ -35,6 +35,10 @@ public:
   // for, so that a replay has them when the same question comes.
   std::shared_ptr<BinaryNames> listen(std::shared_ptr<BinaryNames> names);
 
+  const std::string &path() const { return path_; }
+  // False: no run has begun, and there is nothing that could be replayed.
+  bool has_begun() const { return has_begun_; }
+
   // Writes what is left. Errors: the first failure of all, and how much was not kept since.
   // Nothing is kept afterwards.
   Result<> close();
@@ -70,6 +74,7 @@ private:
   std::map<Bytes, std::uint64_t> binaries_; // the facts as they were written -> number, from 1 on
   std::size_t binary_bytes_ = 0;
   std::uint64_t flushed_ns_ = 0;
+  bool has_begun_ = false;
   bool is_closed_ = false;
   Result<> problem_; // the first thing that was not kept as it was
 };

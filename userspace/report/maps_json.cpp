@@ -75,6 +75,7 @@ void append_totals_keys(const MapTotals &totals, JsonWriter &json) {
   json.key("bytes").number(totals.bytes);
   json.key("reclaimable_bytes").number(totals.reclaimable_bytes);
   json.key("reclaimable_unknown").number(totals.reclaimable_unknown);
+  json.key("in_motion").number(totals.in_motion);
   json.key("resident_bytes").number(totals.resident_bytes);
   json.key("swapped_bytes").number(totals.swapped_bytes);
 }
@@ -172,6 +173,7 @@ void append_map(const MapsReport &report, const JudgedMap &map, JsonWriter &json
   append_type(map, json);
   json.key("evidence").string(name_of(sample.evidence));
   json.key("location").string(sample.is_on_stack ? "stack" : "heap");
+  json.key("in_motion").boolean(sample.is_in_motion);
   json.key("len").number(sample.len);
   json.key("slots").number(sample.slots);
   share(sample.len, sample.slots, json.key("fill"));

@@ -22,6 +22,7 @@ struct MapTotals { // of all maps but those without contents
   std::optional<std::uint64_t> resident_bytes, swapped_bytes;
   std::uint64_t exact_types = 0, candidate_types = 0, unknown_types = 0; // maps
   std::uint64_t proved = 0, referenced = 0, consistent = 0;
+  std::uint64_t in_motion = 0; // maps that were written to while they were read
 };
 
 // What the maps of a group share.

@@ -155,6 +155,11 @@ void append_summary(const MapsReport &report, bool colour, std::string &out) {
                                 {totals.referenced, "referenced"},
                                 {totals.consistent, "consistent"}}));
   }
+  if (totals.in_motion != 0)
+    row("in motion",
+        fmt::format("{} written to while it was read: what is told of it is of moments close to "
+                    "each other",
+                    format_counted(totals.in_motion, "map")));
   if (report.plausible != 0)
     row("apart", fmt::format("{} without contents that nothing contradicts ({}): maps never "
                              "written to, or chance; in no number above",

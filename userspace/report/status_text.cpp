@@ -117,7 +117,10 @@ Row row_of(const Json &process) {
   if (at(process, "census").is_object()) {
     row.maps = format_count(count_at(process, "census/totals/maps"));
     row.bytes = format_bytes(count_at(process, "census/totals/bytes"));
-    row.reclaimable = format_bytes(count_at(process, "census/totals/reclaimable_bytes"));
+    if (at(process, "census/totals/reclaimable_bytes").is_null())
+      row.reclaimable = "-";
+    else
+      row.reclaimable = format_bytes(count_at(process, "census/totals/reclaimable_bytes"));
     row.age = seconds_at(process, "census/age_seconds");
   }
   return row;

@@ -112,7 +112,8 @@ Json census_json(const WatchedProcess &process, Now now) {
            {{"maps", census.map_count},
             {"entries", census.map_entries},
             {"bytes", census.map_bytes},
-            {"reclaimable_bytes", census.map_reclaimable_bytes},
+            {"reclaimable_bytes", or_null(known_reclaimable_bytes(census))},
+            {"reclaimable_unknown", census.map_reclaimable_unknown},
             {"unsettled", process.maps_unsettled}}},
           {"heap", heap_json(census.heap)},
           {"limits", limits_json(census.limits)}};

@@ -90,7 +90,10 @@ MapRow rest_of(const CensusSample &census, std::span<const MapRow> shown) {
   rest.maps = less(census.map_count, maps);
   rest.len = less(census.map_entries, len);
   rest.bytes = less(census.map_bytes, bytes);
-  rest.reclaimable_bytes = less(census.map_reclaimable_bytes, reclaimable);
+  if (const auto known = known_reclaimable_bytes(census))
+    rest.reclaimable_bytes = less(*known, reclaimable);
+  else
+    rest.reclaimable_bytes.reset();
   return rest;
 }
 
@@ -110,7 +113,7 @@ void add_sizes(const CensusSample &census, ProcessRow &row) {
   row.maps += census.map_count;
   row.map_entries += census.map_entries;
   row.map_bytes += census.map_bytes;
-  row.map_reclaimable_bytes += census.map_reclaimable_bytes;
+  add_known(row.map_reclaimable_bytes, known_reclaimable_bytes(census));
 }
 
 ProcessRow row_of(const WatchedProcess &process, const ServeConfig &config) {

@@ -34,8 +34,8 @@ struct MapRow {
 struct ProcessRow {
   ProcessLabels labels;
   bool is_other = false;
-  std::optional<std::uint64_t> heap_live_bytes, heap_goal_bytes;
-  std::uint64_t maps = 0, map_entries = 0, map_bytes = 0, map_reclaimable_bytes = 0;
+  std::optional<std::uint64_t> heap_live_bytes, heap_goal_bytes, map_reclaimable_bytes;
+  std::uint64_t maps = 0, map_entries = 0, map_bytes = 0;
   // Things that only grow: not of others, since who is among them changes.
   std::optional<std::uint64_t> gc_cycles;
   std::uint64_t censuses = 0, census_failures = 0, census_cpu_ns = 0;

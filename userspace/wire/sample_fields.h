@@ -107,6 +107,7 @@ template <Of<CensusSample> T> void fields(T &input, auto &&field) {
   field("map_entries", input.map_entries);
   field("map_bytes", input.map_bytes);
   field("map_reclaimable_bytes", input.map_reclaimable_bytes);
+  field("map_reclaimable_unknown", input.map_reclaimable_unknown);
   field("allocated_bytes", input.allocated_bytes);
   field("allocated_by_maps_bytes", input.allocated_by_maps_bytes);
   field("limits", input.limits);

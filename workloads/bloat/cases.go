@@ -73,7 +73,7 @@ func cleared() []row {
 	fillStrings(m, 0, 20000)
 	clearAll(m)
 	fillStrings(m, 0, 5)
-	return []row{{m, len(m), "emptied", "mostly_empty"}}
+	return []row{{m, len(m), "emptied", clearedCause}}
 }
 
 // Made for far more than they ever got. Of a classic map nothing tells that it never held more.

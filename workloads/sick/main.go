@@ -4,6 +4,7 @@
 //
 //	fall     it falls ill: the map or maps are made, or a goroutine begins to grow them
 //	recover  the map is made anew, or dropped, or the goroutine ends; then a collection runs
+//	tell     nothing but the answer
 //
 // The answer has word, illness, len (of the map it is about; 0: none) and site (main.go:LINE, which
 // made the map or made it grow; "": not told). -illness NAME chooses it:
@@ -11,12 +12,12 @@
 //	waste      a map lost 99 of 100 entries and kept its memory
 //	empty      a map was made for far more than it got
 //	large      a map has many entries
-//	growing    a map grows all the time
+//	growing    a map grows all the time; -before entries are there already
 //	hoard      maps are made and kept all the time
 //	storm      maps are filled without a hint, again and again
 //	churn      small maps are made all the time
 //	crowd      the heap is little else than maps
-//	leak       objects are made all the time and none is dropped
+//	leak       objects are made all the time and none is dropped; -before of them are there already
 //	none       it is well: -maps small maps, one of which is written to ten times a second
 //	misuse     two goroutines write to one map: the runtime ends the program
 package main
@@ -42,7 +43,7 @@ type answer struct {
 
 var (
 	cache  map[int]int
-	chain  []*[64]byte
+	chain  []*[16]byte
 	mu     sync.Mutex
 	stop   int32
 	done   sync.WaitGroup
@@ -50,6 +51,9 @@ var (
 	many   []map[int]int
 	number = flag.Int("n", 400000, "how many entries a large map has")
 	maps   = flag.Int("maps", 1000, "how many maps a program has that is well")
+	pace   = flag.Int("pace", 1000, "how many entries a growing map gets at once; ten times as many objects leak in a tenth of a second")
+	rest   = flag.Duration("rest", 100*time.Millisecond, "what a growing map rests in between")
+	before = flag.Int("before", 0, "how many entries or objects there are already where a map begins to grow, or objects to leak")
 )
 
 func nextLine() string {
@@ -99,13 +103,16 @@ func forever(step func(round int)) {
 
 func growing() string {
 	cache = make(map[int]int)
+	for i := 1; i <= *before; i++ {
+		cache[-i] = i
+	}
 	forever(func(round int) {
 		mu.Lock()
-		for i := 0; i < 1000; i++ {
-			cache[round*1000+i] = i
+		for i := 0; i < *pace; i++ {
+			cache[round**pace+i] = i
 		}
 		mu.Unlock()
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(*rest)
 	})
 	return ""
 }
@@ -145,13 +152,17 @@ func churnOnce(round int) {
 }
 
 func leak() {
-	chain = make([]*[64]byte, 0, 1<<22)
-	forever(func(int) {
+	chain = make([]*[16]byte, 0, *before+1<<22)
+	more := func(count int) {
 		mu.Lock()
-		for i := 0; i < 5000 && len(chain) < cap(chain); i++ {
-			chain = append(chain, new([64]byte))
+		for i := 0; i < count && len(chain) < cap(chain); i++ {
+			chain = append(chain, new([16]byte))
 		}
 		mu.Unlock()
+	}
+	more(*before)
+	forever(func(int) {
+		more(*pace * 5)
 		time.Sleep(50 * time.Millisecond)
 	})
 }
@@ -223,9 +234,10 @@ func main() {
 	out := json.NewEncoder(os.Stdout)
 	for words.Scan() {
 		told := answer{Word: words.Text(), Illness: *illness}
-		if told.Word == "fall" {
+		switch told.Word {
+		case "fall":
 			told.Site = fall(*illness)
-		} else {
+		case "recover":
 			recover_()
 		}
 		mu.Lock()

@@ -52,6 +52,12 @@ std::size_t children() {
   return count;
 }
 
+// Who ends one does not wait for the kernel to have ended it.
+void await_no_parser(BinaryCache &cache) {
+  while (cache.parsers_alive() != 0)
+    cache.end_rested();
+}
+
 constexpr CacheLimits kOneParser{.alive_max = 1};
 
 TEST(BinaryCacheRestTest, NoMoreParsersLiveThanMayAndAllBinariesAnswer) {
@@ -75,8 +81,7 @@ TEST(BinaryCacheRestTest, AParserThatNobodyAsksEndsAndTheNextQuestionStartsAnoth
   BinaryCache cache{{}, {.alive_max = 2, .rest_after = std::chrono::milliseconds{1}}};
   auto binary = cache.open(file_of({}), "/srv/tiny");
   ASSERT_TRUE(binary);
-  while (cache.parsers_alive() != 0) // a millisecond passes
-    cache.end_rested();
+  await_no_parser(cache); // a millisecond passes
   EXPECT_EQ(children(), 1u);
   EXPECT_EQ(function_at_text(**binary), "main.main");
   EXPECT_EQ(cache.parsers_alive(), 1u);
@@ -87,8 +92,7 @@ TEST(BinaryCacheRestTest, WhatWasAnsweredNeedsNoParser) {
   auto binary = cache.open(file_of({}), "/srv/tiny");
   ASSERT_TRUE(binary);
   EXPECT_EQ(function_at_text(**binary), "main.main");
-  while (cache.parsers_alive() != 0)
-    cache.end_rested();
+  await_no_parser(cache);
   EXPECT_EQ(function_at_text(**binary), "main.main");
   EXPECT_EQ(cache.parsers_alive(), 0u);
 }
@@ -117,7 +121,7 @@ TEST(BinaryCacheRestTest, ABinaryThatIsDroppedTakesItsParserAlongAndIsKnownAgain
     facts = &(*binary)->facts();
     EXPECT_EQ(cache.parsers_alive(), 1u);
   }
-  EXPECT_EQ(cache.parsers_alive(), 0u);
+  await_no_parser(cache);
   auto again = cache.open(*duplicate(file), "/srv/tiny");
   ASSERT_TRUE(again);
   EXPECT_EQ(cache.parsers_alive(), 0u); // its facts were kept
@@ -187,7 +191,7 @@ TEST(BinaryCacheRestTest, AfterTheStopNothingIsAskedAndNothingLives) {
   auto binary = cache.open(file_of({}), "/srv/tiny");
   ASSERT_TRUE(binary);
   cache.stop();
-  EXPECT_EQ(cache.parsers_alive(), 0u);
+  await_no_parser(cache);
   EXPECT_NE(function_at_text(**binary), "main.main");
   auto late = cache.open(file_of({}), "/srv/other");
   ASSERT_FALSE(late);

@@ -18,6 +18,8 @@ constexpr auto kStatus = R"({"schema":"mapscope.status/1","version":"1.2.3","up_
 constexpr auto kProcesses = R"({"schema":"mapscope.processes/1","not_shown":7,"processes":[
   {"pid":1234,"exe":"/srv/app","go_version":"go1.26.8","interval_seconds":60.0,
    "census":{"age_seconds":12.5,"totals":{"maps":1700,"bytes":1048576,"reclaimable_bytes":1024}}},
+  {"pid":1235,"exe":"/srv/new","go_version":"go1.99.0","interval_seconds":60.0,
+   "census":{"age_seconds":1.5,"totals":{"maps":3,"bytes":2048,"reclaimable_bytes":null}}},
   {"pid":99,"exe":"/srv/odd\u001b[2J","census":null,"problem":"its memory can't be read"}]})";
 constexpr auto kFindings = R"({"schema":"mapscope.findings/1","findings":[
   {"state":"firing","severity":"warning","rule":"waste","silenced":false,
@@ -42,6 +44,8 @@ TEST(StatusTextTest, SaysWhatIsWatchedAndWhatFires) {
   expect_has(shown, "It watches 1 process; waiting for a first census: 2;");
   expect_has(shown, "for 4 censuses.\n");
   expect_has(shown, "1234  app                       1.26.8           1,700    1.00 MiB");
+  expect_has(shown,
+             "1235  new                       1.99.0               3    2.00 KiB            -");
   expect_has(shown, "its memory can't be read");
   expect_has(shown, "and 7 more");
   expect_has(shown,

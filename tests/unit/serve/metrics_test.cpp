@@ -97,7 +97,13 @@ TEST(MetricsTest, WhatIsNotKnownHasNoRow) {
   EXPECT_TRUE(samples_of(text, "mapscope_process_map_share_ratio").empty());
   EXPECT_EQ(samples_of(text, "mapscope_process_maps").size(), 1u);
   EXPECT_EQ(samples_of(text, "mapscope_map_reclaimable_bytes").size(), 1u) << "of the rest";
+  EXPECT_EQ(samples_of(text, "mapscope_process_map_reclaimable_bytes").size(), 1u);
   EXPECT_EQ(samples_of(text, "mapscope_processes").at(R"({state="waiting"})"), "1");
+
+  census->map_reclaimable_unknown = census->map_count;
+  const std::string none = text_of(daemon);
+  EXPECT_TRUE(samples_of(none, "mapscope_process_map_reclaimable_bytes").empty());
+  EXPECT_TRUE(samples_of(none, "mapscope_map_reclaimable_bytes").empty());
 }
 
 TEST(MetricsTest, RowsAreBounded) {

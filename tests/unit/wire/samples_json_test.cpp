@@ -20,6 +20,7 @@ CensusSample whole_census() {
                       .map_entries = 4,
                       .map_bytes = UINT64_MAX,
                       .map_reclaimable_bytes = 6,
+                      .map_reclaimable_unknown = 7,
                       .allocated_bytes = 0,
                       .allocated_by_maps_bytes = 8,
                       .maps_left_out = 9,

@@ -42,6 +42,11 @@ std::string largest_cause(const HeapQuestion &question) {
              : fmt::format("The largest maps: {}.", question.largest_maps);
 }
 
+void add_reclaimable(const CensusSample &sample, Telling &telling) {
+  if (const auto known = known_reclaimable_bytes(sample))
+    telling.numbers["map_reclaimable_bytes"] = number(*known);
+}
+
 std::string rebuilt(const CensusSample &sample) {
   return sample.map_reclaimable_bytes == 0
              ? std::string{}
@@ -65,8 +70,8 @@ HeapAnswer ask(const MapShareRule &rule, const HeapQuestion &question) {
                             {"live_bytes", live},
                             {"share", share},
                             {"map_count", number(sample.map_count)},
-                            {"map_reclaimable_bytes", number(sample.map_reclaimable_bytes)},
                             {"threshold", rule.max_share}};
+  add_reclaimable(sample, answer.telling);
   answer.telling.says =
       fmt::format("maps hold {} of the live heap, {} of {} in {}", percent_text(share),
                   bytes_text(maps), bytes_text(live), format_counted(sample.map_count, "map"));
@@ -241,8 +246,8 @@ HeapAnswer ask(const MemoryLimitRule &rule, const HeapQuestion &question) {
                             {"share", limit->share()},
                             {"resident_bytes", number(sample.limits.resident_bytes)},
                             {"map_bytes", number(sample.map_bytes)},
-                            {"map_reclaimable_bytes", number(sample.map_reclaimable_bytes)},
                             {"threshold", rule.max_share}};
+  add_reclaimable(sample, answer.telling);
   answer.telling.says = fmt::format(
       "at {} of {}: {} of {}, {} of it maps", percent_text(limit->share()), limit->name,
       bytes_text(limit->used), bytes_text(limit->limit), format_bytes(sample.map_bytes));

@@ -30,6 +30,7 @@ public:
     } while (!reads.empty());
     return {};
   }
+  bool is_of_many_moments() const override { return memory_->is_of_many_moments(); }
   Result<std::vector<Mapping>> mappings() override {
     TRY(stop_());
     return memory_->mappings();

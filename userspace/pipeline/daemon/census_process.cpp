@@ -186,6 +186,7 @@ Result<CensusSample> CensusProcess::sample_of(const MapsOverview &overview, MapS
                       .map_entries = report.totals.entries,
                       .map_bytes = report.totals.bytes,
                       .map_reclaimable_bytes = report.totals.reclaimable_bytes,
+                      .map_reclaimable_unknown = report.totals.reclaimable_unknown,
                       .maps_left_out = overview.large_left_out,
                       .maps_unsettled = overview.unsettled,
                       .is_partial = overview.is_partial};

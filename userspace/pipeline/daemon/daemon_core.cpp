@@ -11,6 +11,7 @@
 #include "base/format.h"
 #include "pipeline/bpf_maps/bpf_map_selection.h"
 #include "pipeline/daemon/own_figures.h"
+#include "pipeline/daemon/slow_step.h"
 #include "report/bpf_maps_json.h"
 
 namespace mapscope {
@@ -81,7 +82,9 @@ void DaemonCore::tell(std::vector<Finding> findings) {
 }
 
 void DaemonCore::look() {
-  take(finder_->look());
+  ProcessChanges changes;
+  warn_if_slow("looking for programs", [&] { changes = finder_->look(); });
+  warn_if_slow("taking in programs that came and went", [&] { take(changes); });
   const bool is_complete = finder_->is_complete();
   tell(engine_.tick(now_ns(), is_complete));
   if (is_complete && !is_ready_) {
@@ -124,8 +127,10 @@ void DaemonCore::take(const ProcessChanges &changes) {
 }
 
 void DaemonCore::hear() {
-  for (const RuleInput &input : inbox_.take())
-    tell(engine_.take(input));
+  warn_if_slow("judging samples", [&] {
+    for (const RuleInput &input : inbox_.take())
+      tell(engine_.take(input));
+  });
 }
 
 void DaemonCore::use(DaemonConfig config) {

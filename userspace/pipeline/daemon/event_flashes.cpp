@@ -18,8 +18,8 @@ constexpr std::uint64_t kSingleStepFactor = 15;
 constexpr double kPlannedPart = 0.8;
 // Taking probes off and placing them, in CPU time of the process: a few system calls' worth.
 constexpr std::uint64_t kPlacingNs = 50'000;
-// How often the hits of a flash are looked at.
-constexpr std::uint64_t kLookAtHitsNs = 1'000'000;
+// How often the hits of a flash are looked at, if they are many; and if they are few.
+constexpr std::uint64_t kLookAtHitsNs = 1'000'000, kLookAtFewHitsNs = 16'000'000;
 // A process that used less since the last look did nothing that matters.
 constexpr std::uint64_t kIdleCpuNs = 1'000'000;
 
@@ -87,7 +87,7 @@ void EventFlashes::remove(ProcessKey process) {
 
 std::optional<std::uint64_t> EventFlashes::next_ns() const {
   if (active_)
-    return std::min(active_->start_ns + active_->flash.duration_ns, now_ns() + kLookAtHitsNs);
+    return std::min(active_->start_ns + active_->flash.duration_ns, active_->look_at_ns);
   if (!is_wanted() || subjects_.empty())
     return std::nullopt;
   return look_at_ns_;
@@ -95,7 +95,7 @@ std::optional<std::uint64_t> EventFlashes::next_ns() const {
 
 Result<> EventFlashes::step(std::uint64_t now) {
   if (active_) {
-    if (!is_over(now))
+    if (goes_on(now))
       return {};
     end();
   }
@@ -106,9 +106,6 @@ Result<> EventFlashes::step(std::uint64_t now) {
 
 // Whoever has waited longest and has earned it is next; samples that are due are told.
 Result<> EventFlashes::look(std::uint64_t now) {
-  constexpr std::uint64_t kSecondNs = 1'000'000'000;
-  while (!started_.empty() && now - started_.front() > kSecondNs)
-    started_.pop_front();
   look_at_ns_ = now + as_ns(tuning_.look);
   for (auto &[id, subject] : subjects_)
     tell_rates(subject, now);
@@ -117,15 +114,17 @@ Result<> EventFlashes::look(std::uint64_t now) {
     if (subject.look_at_ns <= now)
       due.push_back(&subject);
   std::ranges::sort(due, {}, &Subject::look_at_ns);
+  if (now < place_at_ns_)
+    return {};
   for (Subject *subject : due) {
-    if (started_.size() >= tuning_.flashes_per_second)
-      return {};
     auto flash = wants_flash(*subject, now);
     if (!flash)
       continue;
-    started_.push_back(now);
     look_at_ns_ = now; // and then the next one
-    return begin(*subject, *flash);
+    const std::uint64_t own_cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    auto begun = begin(*subject, *flash);
+    rest_after(now_ns(CLOCK_THREAD_CPUTIME_ID) - own_cpu_ns);
+    return begun;
   }
   return {};
 }
@@ -160,6 +159,7 @@ Result<> EventFlashes::begin(Subject &subject, const Flash &flash) {
   }
   active.start_cpu_ns = subject.cpu.since_start_ns();
   active.start_ns = now_ns();
+  active.look_at_ns = active.start_ns + kLookAtHitsNs;
   counter_->start_counting();
   active_ = std::move(active);
   return {};
@@ -203,16 +203,39 @@ void EventFlashes::refuse(Subject &subject, std::uint64_t now) {
   subject.look_at_ns = now + as_ns(pause);
 }
 
-bool EventFlashes::is_over(std::uint64_t now) const {
-  return now >= active_->start_ns + active_->flash.duration_ns ||
-         counter_->counts().hits - active_->before.hits >= active_->flash.hits_max;
+void EventFlashes::rest_after(std::uint64_t own_cpu_ns) {
+  place_at_ns_ =
+      std::max(place_at_ns_, now_ns()) +
+      static_cast<std::uint64_t>(static_cast<double>(own_cpu_ns) / tuning_.placing_share);
+}
+
+// Where hits are few, as much time may pass until the next look as has passed already: twice as
+// many hits as now are still few.
+bool EventFlashes::goes_on(std::uint64_t now) {
+  constexpr std::uint64_t kFewPart = 8;
+  if (!active_ || now >= active_->start_ns + active_->flash.duration_ns)
+    return false;
+  if (now < active_->look_at_ns)
+    return true;
+  const std::uint64_t hits = counter_->counts().hits - active_->before.hits;
+  if (hits >= active_->flash.hits_max)
+    return false;
+  const std::uint64_t longest_ns =
+      hits < active_->flash.hits_max / kFewPart ? kLookAtFewHitsNs : kLookAtHitsNs;
+  active_->look_at_ns = now + std::clamp(now - active_->start_ns, kLookAtHitsNs, longest_ns);
+  return true;
 }
 
 void EventFlashes::end() {
   if (!active_)
     return;
+  const std::uint64_t own_cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
+  finish(*std::exchange(active_, std::nullopt));
+  rest_after(now_ns(CLOCK_THREAD_CPUTIME_ID) - own_cpu_ns);
+}
+
+void EventFlashes::finish(Active active) {
   counter_->stop_counting();
-  Active active = *std::exchange(active_, std::nullopt);
   Subject *subject = find(active.process);
   const std::uint64_t stopped_ns = now_ns();
   const std::uint64_t cpu_ns = subject != nullptr ? subject->cpu.since_start_ns() : 0;

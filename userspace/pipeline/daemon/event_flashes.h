@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -43,6 +42,9 @@ public:
   Result<> step(std::uint64_t now_ns);
   // When step() has something to do again; nothing: not before a change.
   std::optional<std::uint64_t> next_ns() const;
+  // Whether the moment that is being watched is not over: then step() has nothing to do until the
+  // next next_ns().
+  bool goes_on(std::uint64_t now_ns);
   // Takes the probes off, if there are any, and unloads the program.
   void stop();
 
@@ -80,6 +82,7 @@ private:
     OperationSet operations;
     Flash flash;
     std::uint64_t placing_ns = 0, placing_cpu_ns = 0, start_ns = 0, start_cpu_ns = 0;
+    std::uint64_t look_at_ns = 0; // at its hits
     map_site_counts before{};
   };
   using Subjects = std::map<ProcessKey, Subject>;
@@ -90,8 +93,9 @@ private:
   std::optional<Flash> wants_flash(Subject &subject, std::uint64_t now_ns) const;
   Result<> begin(Subject &subject, const Flash &flash);
   Result<> place(Subject &subject, Active &active);
-  bool is_over(std::uint64_t now_ns) const;
   void end();
+  void finish(Active active);
+  void rest_after(std::uint64_t own_cpu_ns);
   void note_losses(Subject &subject, const map_site_counts &before, const map_site_counts &after);
   void tell_rates(Subject &subject, std::uint64_t now_ns);
   void refuse(Subject &subject, std::uint64_t now_ns);
@@ -106,8 +110,8 @@ private:
   std::optional<SiteCounter> counter_; // loaded with the first flash
   Subjects subjects_;
   std::optional<Active> active_;
-  std::uint64_t look_at_ns_ = 0;      // the next round
-  std::deque<std::uint64_t> started_; // flashes of the last second
+  std::uint64_t look_at_ns_ = 0;  // the next round
+  std::uint64_t place_at_ns_ = 0; // not before: what it cost us has to be earned
   Figures totals_;
   std::map<std::string, std::uint64_t> lost_;
 };

@@ -17,7 +17,7 @@ struct EventTuning {
   std::uint32_t moments_min = 5;                      // of a sample, before rate_window_max
   std::chrono::milliseconds look{500};   // at the CPU time of processes, and who is next
   std::chrono::milliseconds pause{2000}; // between two moments of one process
-  std::uint32_t flashes_per_second = 5;  // of all processes: bounds what placing costs us
+  double placing_share = 0.003;          // of a core: what placing and taking off costs us, for all
   std::uint32_t sites_max = 4096;        // of one moment
   // Misuse.
   std::uint32_t misuse_ring_bytes = 256U << 10; // a power of two

@@ -29,6 +29,14 @@ constexpr std::uint64_t kPublishNs = 200'000'000;
 // With nothing to do; then the counters of probes are read for who asks.
 constexpr std::uint64_t kIdleNs = 2'000'000'000;
 
+// For poll(2).
+int milliseconds_until(std::optional<std::uint64_t> time_ns) {
+  const std::uint64_t now = now_ns();
+  if (!time_ns)
+    return -1;
+  return *time_ns <= now ? 0 : static_cast<int>((*time_ns - now + 999'999) / 1'000'000);
+}
+
 // What is said of one process.
 struct Shown {
   std::uint64_t hits = 0, probes = 0, flashes = 0, refused = 0, cost_ns = 0, verifications = 0;
@@ -75,7 +83,7 @@ private:
   };
   void note(Part &part, const Result<> &done, std::uint64_t now_ns);
   std::string problem() const;
-  int pause_milliseconds(bool is_busy) const;
+  std::optional<std::uint64_t> next_ns() const;
   void wait(bool is_busy);
   void publish(std::uint64_t now_ns);
 
@@ -301,32 +309,32 @@ std::string Watcher::problem() const {
   return {};
 }
 
-int Watcher::pause_milliseconds(bool is_busy) const {
-  const std::uint64_t now = now_ns();
-  if (is_busy)
-    return 0;
-  std::uint64_t until = now + kIdleNs;
-  bool has_any = !processes_.empty();
-  auto at = [&](std::uint64_t time) {
-    until = std::min(until, time);
-    has_any = true;
-  };
+// When there is something to do but for flashes; nothing: not before a change.
+std::optional<std::uint64_t> Watcher::next_ns() const {
+  std::optional<std::uint64_t> next;
+  auto at = [&](std::uint64_t time) { next = std::min(next.value_or(time), time); };
+  if (!processes_.empty())
+    at(now_ns() + kIdleNs);
   if (!unplaced_.empty())
     at(misuse_part_.retry_at_ns);
-  if (auto next = flashes_.next_ns())
-    at(std::max(*next, rate_part_.retry_at_ns));
-  if (auto next = verify_.next_ns())
-    at(*next);
-  if (!has_any)
-    return -1;
-  return until <= now ? 0 : static_cast<int>((until - now + 999'999) / 1'000'000);
+  if (auto verify = verify_.next_ns())
+    at(*verify);
+  return next;
 }
 
+// A flash is looked at every few milliseconds, and all else only where it is due.
 void Watcher::wait(bool is_busy) {
   std::vector<pollfd> fds{{.fd = wake_fd_.get(), .events = POLLIN, .revents = 0}};
   for (int fd : misuse_.wake_fds())
     fds.push_back({.fd = fd, .events = POLLIN, .revents = 0});
-  ::poll(fds.data(), fds.size(), pause_milliseconds(is_busy));
+  const auto next = is_busy ? std::optional<std::uint64_t>{0} : next_ns();
+  int ready = 0;
+  do {
+    std::optional<std::uint64_t> until = next;
+    if (const auto flash = flashes_.next_ns())
+      until = std::min(until.value_or(UINT64_MAX), std::max(*flash, rate_part_.retry_at_ns));
+    ready = ::poll(fds.data(), fds.size(), milliseconds_until(until));
+  } while (ready == 0 && (!next || now_ns() < *next) && flashes_.goes_on(now_ns()));
   std::uint64_t count = 0;
   [[maybe_unused]] ssize_t taken = ::read(wake_fd_.get(), &count, sizeof(count));
 }
