@@ -17,6 +17,8 @@ namespace mapscope {
 namespace {
 
 constexpr Seconds kMisuseKeep{600};
+// What a receiver waits before it tells people (Alertmanager: 30 s) has to fit.
+constexpr Seconds kEndedMisuseKeepMax{600};
 constexpr std::size_t kSitesMax = 1000; // of one sample
 constexpr std::size_t kPathLengthMax = 64;
 
@@ -156,11 +158,21 @@ void judge_rates(const RateSample &sample, const RuleSubjects::Context &context,
       context, findings);
 }
 
-Seconds misuse_keep(const Rule &rule) { return rule.keep.count() > 0 ? rule.keep : kMisuseKeep; }
+std::optional<Seconds> event_keep_of(const Rule &rule) {
+  if (!std::holds_alternative<MapMisuseRule>(rule.condition))
+    return std::nullopt;
+  return rule.keep.count() > 0 ? rule.keep : kMisuseKeep;
+}
+
+std::optional<Seconds> ended_event_keep_of(const Rule &rule) {
+  const auto keep = event_keep_of(rule);
+  return keep ? std::optional{std::min(*keep, kEndedMisuseKeepMax)} : std::nullopt;
+}
 
 void judge_misuse(const MisuseSample &sample, const RuleSubjects::Context &context,
                   RuleSubjects &subjects, std::vector<Finding> &findings) {
-  if (!std::holds_alternative<MapMisuseRule>(context.rule.condition))
+  const auto keep = event_keep_of(context.rule);
+  if (!keep)
     return;
   Telling telling{.type = sample.type};
   telling.site = sample.site ? line_text(*sample.site) : std::string{};
@@ -177,7 +189,7 @@ void judge_misuse(const MisuseSample &sample, const RuleSubjects::Context &conte
                         ? "The map was declared and never made."
                         : "Two goroutines used one map at a time, and one of them wrote.";
   telling.fix = misuse_fix(sample.message);
-  subjects.happen(sample.time_ns, std::move(telling), misuse_keep(context.rule), context, findings);
+  subjects.happen(sample.time_ns, std::move(telling), *keep, context, findings);
 }
 
 void judge_verdict(const VerifySample &sample, const RuleSubjects::Context &context,

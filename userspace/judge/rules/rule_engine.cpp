@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <ranges>
 #include <utility>
 #include <variant>
 
@@ -24,6 +25,8 @@ namespace {
 constexpr std::size_t kProcessesMax = 10'000;
 constexpr std::size_t kRestoredMax = 100'000;
 constexpr std::size_t kLargestMapsTold = 3;
+constexpr std::ptrdiff_t kOutlivedMax =
+    1000; // processes that ended, of which something is still told
 
 constexpr std::string_view kProcessEnded = "the process ended";
 constexpr std::string_view kNotLookedAt = "the kernel's maps are not looked at any more";
@@ -37,13 +40,12 @@ struct JudgedProcess {
   std::vector<std::unique_ptr<RuleSubjects>> subjects;
   CensusSample last; // without maps
   std::string largest_maps;
-};
+  std::optional<std::uint64_t> ended_ns; // it has, and an event of it is still told
 
-std::optional<Seconds> event_keep_of(const Rule &rule) {
-  if (std::holds_alternative<MapMisuseRule>(rule.condition))
-    return misuse_keep(rule);
-  return std::nullopt;
-}
+  bool is_firing() const {
+    return std::ranges::any_of(subjects, [](const auto &of) { return of && of->is_firing(); });
+  }
+};
 
 Finding over(Finding finding, std::uint64_t now_ns, std::string_view why) {
   finding.is_firing = false;
@@ -91,11 +93,19 @@ struct RuleEngine::State {
         judge(context(rules[i], process), *process.subjects[i]);
   }
 
+  void make_subjects(JudgedProcess &process) const {
+    for (const Rule &rule : rules)
+      process.subjects.push_back(is_about(rule, process.identity) ? std::make_unique<RuleSubjects>()
+                                                                  : nullptr);
+  }
+
   MemberRoom room_of(const JudgedProcess &process) const;
   void end(JudgedProcess &process, std::uint64_t now_ns, std::string_view why,
            std::vector<Finding> &findings);
+  void outlive(ProcessKey key, std::uint64_t now_ns, std::vector<Finding> &findings);
   void give_back(JudgedProcess &process, std::vector<Finding> before, std::uint64_t now_ns,
                  std::vector<Finding> &findings);
+  void end_restored(std::uint64_t now_ns, std::vector<Finding> &findings);
   void appear(const ProcessAppeared &appeared, std::vector<Finding> &findings);
   void take(JudgedProcess &process, const CensusSample &sample, std::vector<Finding> &findings);
   void take(JudgedProcess &process, const RateSample &sample, std::vector<Finding> &findings);
@@ -119,6 +129,54 @@ void RuleEngine::State::end(JudgedProcess &process, std::uint64_t now_ns, std::s
   each_rule(process, [&](const RuleSubjects::Context &context, RuleSubjects &subjects) {
     subjects.end_all(now_ns, why, context, findings);
   });
+}
+
+// The process is gone, and with it all that was said of it but for its events.
+void RuleEngine::State::outlive(ProcessKey key, std::uint64_t now_ns,
+                                std::vector<Finding> &findings) {
+  JudgedProcess &process = processes.at(key);
+  each_rule(process, [&](const RuleSubjects::Context &context, RuleSubjects &subjects) {
+    if (const auto keep = ended_event_keep_of(context.rule))
+      subjects.outlive(now_ns, *keep, why_ended(key));
+    else
+      subjects.end_all(now_ns, why_ended(key), context, findings);
+  });
+  if (!process.is_firing()) {
+    processes.erase(key);
+    return;
+  }
+  process.ended_ns = now_ns;
+  auto outlived = processes | std::views::filter([](const auto &entry) {
+                    return entry.second.ended_ns.has_value();
+                  });
+  if (std::ranges::distance(outlived) <= kOutlivedMax)
+    return;
+  auto first = std::ranges::min_element(outlived, {},
+                                        [](const auto &entry) { return entry.second.ended_ns; });
+  end(first->second, now_ns, why_ended(key), findings);
+  processes.erase(first->first);
+}
+
+// What was told before a restart of processes that nobody has seen since.
+void RuleEngine::State::end_restored(std::uint64_t now_ns, std::vector<Finding> &findings) {
+  for (auto &[key, before] : std::exchange(restored, {})) {
+    std::vector<Finding> events;
+    for (Finding &finding : before)
+      if (std::ranges::any_of(rules, [&](const Rule &rule) {
+            return ended_event_keep_of(rule) && rule.name == finding.rule;
+          }))
+        events.push_back(std::move(finding));
+      else
+        findings.push_back(over(std::move(finding), now_ns, why_ended(key)));
+    if (events.empty())
+      continue;
+    JudgedProcess &process = processes[key];
+    process.identity = events.front().process;
+    make_subjects(process);
+    give_back(process, std::move(events), now_ns, findings);
+    outlive(key, now_ns, findings);
+  }
+  restored_count = 0;
 }
 
 // What was told of it before a restart goes on where its rule does.
@@ -154,9 +212,7 @@ void RuleEngine::State::appear(const ProcessAppeared &appeared, std::vector<Find
   }
   JudgedProcess &process = processes[key];
   process.identity = appeared.process;
-  for (const Rule &rule : rules)
-    process.subjects.push_back(is_about(rule, process.identity) ? std::make_unique<RuleSubjects>()
-                                                                : nullptr);
+  make_subjects(process);
   if (auto before = restored.extract(key)) {
     restored_count -= before.mapped().size();
     give_back(process, std::move(before.mapped()), appeared.time_ns, findings);
@@ -220,27 +276,24 @@ void RuleEngine::State::take(JudgedProcess &process, const BpfMapsSample &sample
 
 void RuleEngine::State::take(JudgedProcess &process, const RuleInput &input,
                              std::vector<Finding> &findings) {
-  std::visit(overloaded{[](const ProcessAppeared &) {}, // appear() has
-                        [&](const ProcessEnded &ended) {
-                          end(process, ended.time_ns, why_ended(ended.process), findings);
-                          processes.erase(ended.process);
-                        },
-                        [&](const CensusSample &sample) { take(process, sample, findings); },
-                        [&](const RateSample &sample) { take(process, sample, findings); },
-                        [&](const MisuseSample &sample) {
-                          each_rule(process, [&](const RuleSubjects::Context &context,
-                                                 RuleSubjects &subjects) {
-                            judge_misuse(sample, context, subjects, findings);
-                          });
-                        },
-                        [&](const VerifySample &sample) {
-                          each_rule(process, [&](const RuleSubjects::Context &context,
-                                                 RuleSubjects &subjects) {
-                            judge_verdict(sample, context, subjects, findings);
-                          });
-                        },
-                        [&](const BpfMapsSample &sample) { take(process, sample, findings); }},
-             input);
+  std::visit(
+      overloaded{
+          [](const ProcessAppeared &) {}, // appear() has
+          [&](const ProcessEnded &ended) { outlive(ended.process, ended.time_ns, findings); },
+          [&](const CensusSample &sample) { take(process, sample, findings); },
+          [&](const RateSample &sample) { take(process, sample, findings); },
+          [&](const MisuseSample &sample) {
+            each_rule(process, [&](const RuleSubjects::Context &context, RuleSubjects &subjects) {
+              judge_misuse(sample, context, subjects, findings);
+            });
+          },
+          [&](const VerifySample &sample) {
+            each_rule(process, [&](const RuleSubjects::Context &context, RuleSubjects &subjects) {
+              judge_verdict(sample, context, subjects, findings);
+            });
+          },
+          [&](const BpfMapsSample &sample) { take(process, sample, findings); }},
+      input);
 }
 
 // A rule that stays as it was keeps all; one with other thresholds what it told, until the next
@@ -299,7 +352,7 @@ std::vector<Finding> RuleEngine::take(const RuleInput &input) {
   if (const auto *appeared = std::get_if<ProcessAppeared>(&input)) {
     state_->appear(*appeared, findings);
   } else if (auto process = state_->processes.find(process_of(input));
-             process != state_->processes.end()) {
+             process != state_->processes.end() && !process->second.ended_ns) {
     state_->take(process->second, input, findings);
   } else {
     ++state_->figures.inputs_of_others;
@@ -314,12 +367,11 @@ std::vector<Finding> RuleEngine::tick(std::uint64_t now_ns, bool scan_complete) 
     for (std::size_t i = 0; i < state_->rules.size(); ++i)
       if (process.subjects[i])
         process.subjects[i]->tick(now_ns, state_->context(state_->rules[i], process), findings);
-  if (scan_complete && !state_->restored.empty()) {
-    for (auto &[key, before] : std::exchange(state_->restored, {}))
-      for (Finding &finding : before)
-        findings.push_back(over(std::move(finding), now_ns, why_ended(key)));
-    state_->restored_count = 0;
-  }
+  std::erase_if(state_->processes, [](const auto &entry) {
+    return entry.second.ended_ns && !entry.second.is_firing();
+  });
+  if (scan_complete && !state_->restored.empty())
+    state_->end_restored(now_ns, findings);
   state_->figures.findings += findings.size();
   return findings;
 }

@@ -260,6 +260,16 @@ std::vector<Finding> RuleSubjects::firing(const Context &context) const {
   return findings;
 }
 
+void RuleSubjects::outlive(std::uint64_t now_ns, Seconds keep, std::string_view why) {
+  last_ns_ = std::max(last_ns_, now_ns);
+  for (auto &[fingerprint, subject] : subjects_) {
+    subject.clear_since_ns = last_ns_;
+    subject.keep = keep;
+    subject.why_over = why;
+  }
+  due_ns_ = 0;
+}
+
 void RuleSubjects::end_all(std::uint64_t now_ns, std::string_view why, const Context &context,
                            std::vector<Finding> &findings) {
   now_ns = std::max(now_ns, last_ns_);

@@ -125,11 +125,14 @@ public:
   void tick(std::uint64_t now_ns, const Context &context, std::vector<Finding> &findings);
   // `keep_event`: of one that happen() told.
   void restore(const Finding &finding, std::uint64_t now_ns, std::optional<Seconds> keep_event);
+  // The process has ended, and what fires stays for `keep`.
+  void outlive(std::uint64_t now_ns, Seconds keep, std::string_view why);
   // Everything is over.
   void end_all(std::uint64_t now_ns, std::string_view why, const Context &context,
                std::vector<Finding> &findings);
 
   std::vector<Finding> firing(const Context &context) const;
+  bool is_firing() const { return !subjects_.empty(); }
   std::size_t member_count() const { return members_.size(); }
 
 private:

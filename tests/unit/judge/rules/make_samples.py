@@ -180,6 +180,9 @@ def map_misuse():
             site={"function": "main.(*Counter).Add", "file": "/src/counter.go", "line": 31}, goroutine=42,
             others=["Goroutine 17 was in main.(*Counter).Add (counter.go:31) as well."])
     run.end(BEGIN + 101)
+    another = Recording("/usr/bin/another", pid=4712)
+    another.end(BEGIN + 101 + 10 * MINUTE)  # time passes
+    run.lines += another.lines[1:]
     return run
 
 

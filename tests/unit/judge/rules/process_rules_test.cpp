@@ -262,6 +262,40 @@ TEST(ProcessRulesTest, MisuseIsToldAtOnceAndForAWhile) {
   EXPECT_EQ(over[0].resolution, "not seen again for 10 min");
 }
 
+MisuseSample crash(std::uint64_t second, ProcessKey process) {
+  return {.time_ns = second * kSecond, .process = process, .message = "concurrent map writes"};
+}
+
+TEST(ProcessRulesTest, MisuseIsStillToldWhenItHasEndedTheProcess) {
+  for (const auto &[keep, over_after] : {std::pair{300, 300}, {3600, 600}}) {
+    JudgedServer server{rule_of(MapMisuseRule{}, Seconds{0}, Seconds{keep})};
+    EXPECT_EQ(server.tell(crash(10, server_process().key)).size(), 1u);
+    EXPECT_TRUE(server.end(11).empty());
+    EXPECT_TRUE(server.tell(crash(12, server_process().key)).empty());
+    EXPECT_EQ(server.engine().figures().inputs_of_others, 1u);
+    EXPECT_TRUE(server.tick(10 + over_after).empty());
+    const auto over = server.tick(11 + over_after);
+    ASSERT_EQ(over.size(), 1u);
+    EXPECT_FALSE(over[0].is_firing);
+    EXPECT_EQ(over[0].resolution, "the process ended");
+    EXPECT_TRUE(server.tick(100'000).empty());
+  }
+}
+
+TEST(ProcessRulesTest, OfProgramsThatCrashAndCrashTheFirstAreForgottenFirst) {
+  JudgedServer server{rule_of(MapMisuseRule{})};
+  std::vector<Finding> over;
+  for (std::uint32_t pid = 1000; pid < 2010; ++pid) {
+    server.tell(ProcessAppeared{pid * kSecond, server_process(pid)});
+    EXPECT_EQ(server.tell(crash(pid, server_process(pid).key)).size(), 1u);
+    for (Finding &finding : server.tell(ProcessEnded{pid * kSecond, server_process(pid).key}))
+      over.push_back(std::move(finding));
+  }
+  ASSERT_EQ(over.size(), 10u);
+  EXPECT_EQ(over.front().process.key.pid, 1000u);
+  EXPECT_EQ(over.back().process.key.pid, 1009u);
+}
+
 VerifySample verdict(std::uint64_t second, std::string text) {
   return {.time_ns = second * kSecond,
           .process = server_process().key,

@@ -88,6 +88,21 @@ TEST(RestartTest, TellsMisuseUntilItsTimeIsOver) {
   EXPECT_EQ(second.tick(700).size(), 1u);
 }
 
+TEST(RestartTest, TellsMisuseThatEndedItsProcess) {
+  JudgedServer first{rule_of(MapMisuseRule{})};
+  first.tell(MisuseSample{.time_ns = 100 * kSecond,
+                          .process = server_process().key,
+                          .message = "concurrent map writes"});
+  RuleEngine second{{rule_of(MapMisuseRule{})}, {.boot_id = "boot"}};
+  second.restore(first.all());
+  EXPECT_TRUE(second.tick(200 * kSecond, true).empty());
+  EXPECT_TRUE(second.tick(799 * kSecond, true).empty());
+  const auto over = second.tick(800 * kSecond, true);
+  ASSERT_EQ(over.size(), 1u);
+  EXPECT_EQ(over[0].resolution, "the process ended");
+  EXPECT_EQ(over[0].fingerprint, first.all()[0].fingerprint);
+}
+
 TEST(RestartTest, OtherRulesEndWhatTheyDoNotSay) {
   JudgedServer server{waste_rule(64, 0)};
   server.see(10, {wasting()});
