@@ -101,6 +101,7 @@ class Ward:
         self.fired = collections.defaultdict(dict)     # patient -> (rule, fingerprint) -> minutes
         self.alerts, self.over = {}, {}                # by fingerprint; minutes
         self.cured, self.at_manager, self.others = {}, set(), {}
+        self.falls = {}  # threads: who falls ill reads what its program answers
         self.problems = []
 
     def minutes(self):
@@ -121,6 +122,7 @@ class Ward:
         self.cured[name] = self.minutes()
         self.say(f"{name} recovers")
         one = self.patients[name]
+        self.falls[name].join()
         if ILLNESSES[name].dies:
             one.process.kill()
             one.process.wait()
@@ -149,6 +151,9 @@ class Ward:
                 self.over[key] = self.minutes()
                 self.say(f"{name}: {alert['rule']} is over")
         self.at_manager |= test_daemon.rules_at(manager)
+
+    def is_falling(self, name):
+        return name in self.falls and self.falls[name].is_alive()
 
     def has_fired(self, name, rules):
         return rules <= {rule for rule, _ in self.fired[name]}
@@ -236,14 +241,15 @@ def fall(ward):
         (patient.tell_without_answer if name == "misuse" else patient.tell)("fall")
         ward.say(f"{name} fell ill")
     for name in ward.patients:
-        threading.Thread(target=one, args=(name,), daemon=True).start()
+        ward.falls[name] = threading.Thread(target=one, args=(name,), daemon=True)
+        ward.falls[name].start()
 
 
 def watch(ward, manager, wanted, cure_bpf):
     def look():
         ward.hear(manager)
         for name, rules in wanted.items():
-            if name not in ward.cured and ward.has_fired(name, rules):
+            if name not in ward.cured and ward.has_fired(name, rules) and not ward.is_falling(name):
                 if name == "bpf":
                     ward.cured[name] = ward.minutes()
                     cure_bpf()
