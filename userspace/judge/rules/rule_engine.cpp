@@ -25,8 +25,8 @@ namespace {
 constexpr std::size_t kProcessesMax = 10'000;
 constexpr std::size_t kRestoredMax = 100'000;
 constexpr std::size_t kLargestMapsTold = 3;
-constexpr std::ptrdiff_t kOutlivedMax =
-    1000; // processes that ended, of which something is still told
+// Processes that have ended and of which something is still told.
+constexpr std::ptrdiff_t kOutlivedMax = 1000;
 
 constexpr std::string_view kProcessEnded = "the process ended";
 constexpr std::string_view kNotLookedAt = "the kernel's maps are not looked at any more";
@@ -201,8 +201,10 @@ void RuleEngine::State::give_back(JudgedProcess &process, std::vector<Finding> b
 void RuleEngine::State::appear(const ProcessAppeared &appeared, std::vector<Finding> &findings) {
   const ProcessKey key = appeared.process.key;
   if (auto known = processes.find(key); known != processes.end()) {
-    if (known->second.identity.exe == appeared.process.exe)
+    if (known->second.identity.exe == appeared.process.exe) {
+      known->second.ended_ns.reset();
       return; // told again
+    }
     end(known->second, appeared.time_ns, kProgramReplaced, findings);
     processes.erase(known);
   }
