@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/contract/bpf_map_counts.h"
+#include "unknown_zero.bpf.h"
 
 #define NO_PREALLOC 1 /* BPF_F_NO_PREALLOC */
 
@@ -249,7 +250,10 @@ static long count_storage_element(__u32 index, struct storage_lists *lists)
 static __always_inline void count_storage(struct bpf_map_count *count, const struct bpf_map *map)
 {
 	const struct bpf_local_storage_map *storage = (const struct bpf_local_storage_map *)map;
-	struct storage_lists lists = {};
+	struct storage_lists lists = {
+		.node = mapscope_unknown_zero,
+		.bucket = mapscope_unknown_zero,
+	};
 
 	if (!bpf_core_field_exists(storage->buckets))
 		return;

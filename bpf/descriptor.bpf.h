@@ -12,6 +12,7 @@
 
 #include "bpf/contract/events.h"
 #include "file_of.bpf.h"
+#include "unknown_zero.bpf.h"
 
 #define MAGIC_ANON_INODE 0x09041934
 #define MAGIC_PIPE 0x50495045
@@ -129,6 +130,7 @@ static __always_inline __u8 refine_class(__u8 call_class, __u8 kind)
 #define PATH_BUFFER_BYTES 4096
 #define PATH_COMPONENT_BYTES 256
 #define PATH_DEPTH_MAX 32
+#define PATH_CUT_BYTES 3 /* dots, where the beginning does not fit */
 
 struct path_buffer {
 	char text[PATH_BUFFER_BYTES + PATH_COMPONENT_BYTES];
@@ -147,7 +149,8 @@ struct path_walk {
 	struct dentry *root; /* where the process's own tree starts: a container, a chroot */
 	struct vfsmount *root_mount;
 	struct path_buffer *buffer;
-	__u32 start; /* of the text so far: components are written backwards */
+	__u32 start;	/* of the text so far: components are written backwards */
+	__u32 is_whole; /* up to the root */
 };
 
 /* The mount that a vfsmount is embedded in (fs/mount.h). */
@@ -163,14 +166,18 @@ static long path_component(__u32 depth, struct path_walk *walk)
 	struct vfsmount *at = walk->mount;
 	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
 
-	if (dentry == walk->root && at == walk->root_mount)
+	if (dentry == walk->root && at == walk->root_mount) {
+		walk->is_whole = 1;
 		return 1;
+	}
 	if (dentry == BPF_CORE_READ(at, mnt_root) || dentry == parent) {
 		struct mount *mount = real_mount(at);
 		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
 
-		if (mount == above)
+		if (mount == above) {
+			walk->is_whole = 1;
 			return 1;
+		}
 		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
 		walk->mount = &above->mnt;
 		return 0;
@@ -180,7 +187,7 @@ static long path_component(__u32 depth, struct path_walk *walk)
 	__u32 length = name.len & (PATH_COMPONENT_BYTES - 1);
 	__u32 start = walk->start - length - 1;
 
-	if (start >= PATH_BUFFER_BYTES) /* wrapped: no room */
+	if (start < PATH_CUT_BYTES || start >= PATH_BUFFER_BYTES) /* none left, or wrapped */
 		return 1;
 	walk->buffer->text[start] = '/';
 	bpf_probe_read_kernel(&walk->buffer->text[(start + 1) & (PATH_BUFFER_BYTES - 1)], length,
@@ -191,9 +198,9 @@ static long path_component(__u32 depth, struct path_walk *walk)
 }
 
 /*
- * Writes the path behind a descriptor to the CPU's buffer, as the process sees it; for what
- * has no path (pipes, sockets, anonymous inodes) the name of its dentry. Returns where in
- * the buffer it starts. Called where preemption is off.
+ * Writes the path behind a descriptor to the CPU's buffer, as the process sees it; of one that
+ * is too long or too deep the end, after dots; for what has no path (pipes, sockets, anonymous
+ * inodes) the name of its dentry. Returns where in the buffer it starts. Called where preemption is off.
  */
 __weak __noinline int find_descriptor_path(__u32 fd)
 {
@@ -214,7 +221,7 @@ __weak __noinline int find_descriptor_path(__u32 fd)
 		.root = own->root.dentry,
 		.root_mount = own->root.mnt,
 		.buffer = buffer,
-		.start = PATH_BUFFER_BYTES - 1,
+		.start = PATH_BUFFER_BYTES - 1 + mapscope_unknown_zero,
 	};
 
 	bpf_loop(PATH_DEPTH_MAX, path_component, &walk, 0);
@@ -222,6 +229,10 @@ __weak __noinline int find_descriptor_path(__u32 fd)
 		walk.start = 0;
 		bpf_probe_read_kernel_str(buffer->text, PATH_COMPONENT_BYTES,
 					  BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	} else if (!walk.is_whole) {
+		walk.start -= PATH_CUT_BYTES;
+		if (walk.start < PATH_BUFFER_BYTES)
+			__builtin_memset(&buffer->text[walk.start], '.', PATH_CUT_BYTES);
 	}
 	return walk.start;
 }

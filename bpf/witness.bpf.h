@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "unknown_zero.bpf.h"
 #include "window.bpf.h"
 
 #define WALK_FRAMES_MAX 64
@@ -126,6 +127,7 @@ __weak __noinline int hear_witnesses(__u32 index, const struct goroutine *gorout
 		.fp = goroutine->fp,
 		.stack_lo = goroutine->stack_lo,
 		.stack_hi = goroutine->stack_hi,
+		.map_pc = mapscope_unknown_zero,
 		.target = index,
 	};
 	struct window *window = NULL;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "kernel/features.h"
+#include "support/kernel_release.h"
 
 namespace mapscope {
 namespace {
@@ -25,9 +26,10 @@ TEST(FeaturesBpfTest, RootCanTryThemAll) {
   for (const Feature &feature : features)
     EXPECT_NE(feature.availability, Availability::denied) << feature.name << ": " << feature.answer;
   // What every kernel has that this project's programs load on.
-  for (std::string_view name :
-       {"BTF", "uprobe", "tp_btf sys_enter", "ring buffer", "bpf_loop", "BPF map ids"})
+  for (std::string_view name : {"BTF", "uprobe", "tp_btf sys_enter", "ring buffer", "BPF map ids"})
     EXPECT_EQ(find(features, name).availability, Availability::yes) << find(features, name).answer;
+  EXPECT_EQ(find(features, "bpf_loop").availability,
+            testing::kernel_is_before(5, 17) ? Availability::no : Availability::yes);
 }
 
 // In a child, since capabilities that are given up do not come back.

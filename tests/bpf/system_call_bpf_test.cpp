@@ -6,6 +6,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <utility>
 
 #include "support/traced_child.h"
 
@@ -171,6 +177,65 @@ TEST_F(SystemCallBpfTest, PathsCrossMountsToTheRoot) {
   std::string path = path_of(events(), SYS_read);
   EXPECT_TRUE(path.starts_with("/proc/")) << path;
   EXPECT_TRUE(path.ends_with("/status")) << path;
+}
+
+// A file below many directories, whose whole path is longer than what a system call takes.
+class DeepFile {
+public:
+  DeepFile(int depth, const std::string &name) {
+    int at = ::open(root_.c_str(), O_PATH | O_DIRECTORY);
+    for (int i = 0; i < depth; ++i) {
+      ::mkdirat(at, name.c_str(), 0700);
+      const int below = ::openat(at, name.c_str(), O_PATH | O_DIRECTORY);
+      ::close(std::exchange(at, below));
+    }
+    fd_ = ::openat(at, "file", O_RDONLY | O_CREAT, 0600);
+    ::close(at);
+  }
+  ~DeepFile() {
+    ::close(fd_);
+    std::filesystem::remove_all(root_);
+  }
+  DeepFile(const DeepFile &) = delete;
+  DeepFile &operator=(const DeepFile &) = delete;
+
+  void read() const {
+    char byte = 0;
+    [[maybe_unused]] ssize_t size = ::read(fd_, &byte, 1);
+  }
+
+private:
+  static std::string make_root() {
+    std::string name = "/tmp/mapscope-deep-XXXXXX";
+    return ::mkdtemp(name.data()) ? name : "";
+  }
+
+  std::string root_ = make_root();
+  int fd_ = -1;
+};
+
+// The kernel side writes a path into 4,096 bytes, and follows 32 names.
+TEST_F(SystemCallBpfTest, ALongPathIsToldFromTheRoot) {
+  const DeepFile file{19, std::string(200, 'd')};
+  counts_of([&] { file.read(); }, 4);
+  EXPECT_TRUE(path_of(events(), SYS_read).starts_with("/tmp/mapscope-deep-"));
+}
+
+TEST_F(SystemCallBpfTest, ATooLongPathIsToldFromItsMiddle) {
+  const std::string name(200, 'd');
+  const DeepFile file{31, name};
+  counts_of([&] { file.read(); }, 4);
+  const std::string path = path_of(events(), SYS_read);
+  EXPECT_TRUE(path.starts_with(".../" + name.substr(0, 100))) << path;
+}
+
+TEST_F(SystemCallBpfTest, ATooDeepPathIsToldFromItsMiddle) {
+  const DeepFile file{40, "deep"};
+  counts_of([&] { file.read(); }, 4);
+  std::string path = "...";
+  for (int i = 0; i < 31; ++i)
+    path += "/deep";
+  EXPECT_EQ(path_of(events(), SYS_read), path + "/file");
 }
 
 TEST_F(SystemCallBpfTest, NoMoreExamplesThanAskedFor) {

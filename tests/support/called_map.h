@@ -17,6 +17,7 @@
 
 #include "base/handle.h"
 #include "kernel/bpf_maps/call_window.h"
+#include "support/kernel_release.h"
 
 namespace mapscope::testing {
 
@@ -80,6 +81,8 @@ protected:
     if (::geteuid() != 0)
       GTEST_SKIP() << "loading BPF programs needs root";
     auto window = CallWindow::load();
+    if (!window && kernel_is_before(5, 17))
+      GTEST_SKIP() << window.error().message();
     ASSERT_TRUE(window) << window.error().message();
     window_.emplace(std::move(*window));
   }

@@ -80,7 +80,7 @@ COLUMNS = [
            [Bpf("process", "*TellsTheExitOfATargetWithItsStatus:*ChildrenAreToldWhereTheyAreWanted"),
             Bpf("process_feed", "*TellsWhoExecutesAndWhen"),
             Bpf("map_misuse", "*ConcurrentUseIsToldWithTheMap:*AnAssignmentToANilMapIsToldEachTime"),
-            Bpf("system_call", "*CountsEveryCallByNumber:*ExamplesOfFileCallsShowTheirPaths:*MemoryCallsComeWithArgumentsAndResult"),
+            Bpf("system_call", "*CountsEveryCallByNumber:*ExamplesOfFileCallsShowTheirPaths:*IsToldFrom*:*MemoryCallsComeWithArgumentsAndResult"),
             Bpf("io_uring"), Bpf("map_counter", "*EveryTypeBpfTest.*"), Bpf("key_reader", "*TellsEachKeyOnceWithItsValue"),
             Bpf("map_facts", "*MemoryIsToldWhereItIsMemory:*BothWaysToFindHoldersAgree"),
             Bpf("call_window", "CallWindowBpfTest.CountsByMapAndKindAndError"), Bpf("program_calls", "*TellsWhatEachRunDoesInEveryKindOfMap")],
