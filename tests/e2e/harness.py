@@ -31,7 +31,8 @@ WORKLOADS = pathlib.Path(os.environ.get("MAPSCOPE_WORKLOADS", ROOT / "build/work
 CLEAN, FOUND, USAGE, INCONCLUSIVE, DENIED, GONE = range(6)
 
 COUNTED = ("created", "grown", "split", "cleared")  # operations that a truth and a report both have
-TIMEOUT_SECONDS = 120 * int(os.environ.get("MAPSCOPE_PATIENCE", "1"))  # for what takes a few seconds on an idle machine
+PATIENCE = int(os.environ.get("MAPSCOPE_PATIENCE", "1"))
+TIMEOUT_SECONDS = 120 * PATIENCE  # for what takes a few seconds on an idle machine
 SKIPPED = 77           # CTest's SKIP_RETURN_CODE
 
 
