@@ -50,6 +50,11 @@ std::optional<std::string> path_of(const char *text) {
 
 } // namespace
 
+bool is_told(const AttributedCall &call) {
+  return call.klass == CALL_CLASS_MEMORY ||
+         (call.klass == CALL_CLASS_FILE && call.place != CALL_OUTSIDE);
+}
+
 CallAttributor::CallAttributor(ProcessKey process, const BinaryFacts &facts, Symbolizer &symbolizer,
                                std::size_t waiting_max)
     : process_(process), facts_(facts), lines_(facts, symbolizer), waiting_max_(waiting_max) {}
@@ -145,6 +150,16 @@ void CallAttributor::accept(Call call, bool wants_result) {
     ++counts_.waiting_full;
   }
   complete_.push_back(std::move(call));
+}
+
+std::optional<std::uint64_t> CallAttributor::first_waiting_ns(std::uint64_t since_ns) const {
+  std::optional<std::uint64_t> first;
+  for (const auto &[tid, waiting] : waiting_) {
+    const std::uint64_t began_ns = waiting.call.time_ns;
+    if (is_told(waiting.call) && began_ns >= since_ns && began_ns < first.value_or(UINT64_MAX))
+      first = began_ns;
+  }
+  return first;
 }
 
 std::vector<AttributedCall> CallAttributor::take() {

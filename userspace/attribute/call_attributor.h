@@ -17,6 +17,9 @@
 
 namespace mapscope {
 
+// Whether anybody wants to see it: calls for memory, and file calls in map operations.
+bool is_told(const AttributedCall &call);
+
 // Takes the records of one target in the order of the ring buffer. A call that announced a
 // result waits for it; a thread has one call in flight, so the thread is the key. Addresses
 // are turned into source lines when calls are taken, all that are new in one request.
@@ -43,6 +46,10 @@ public:
   // The same, and the calls whose result has not come: they get none. For the end of the
   // process, an exec, and the end of the run.
   std::vector<AttributedCall> take_all();
+
+  // When the first of the calls that wait for their result began, of those that began no earlier
+  // than `since_ns` and may be shown; empty: none.
+  std::optional<std::uint64_t> first_waiting_ns(std::uint64_t since_ns) const;
 
   struct Counts {
     std::uint64_t without_result = 0; // calls whose announced result never came

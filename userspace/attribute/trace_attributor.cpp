@@ -22,15 +22,13 @@ constexpr std::size_t kWaitingMax = 16384;
 constexpr std::size_t kEventsReserved = 65536;
 // A creation that has not returned after so many takes has lost its return, or is very large.
 constexpr std::uint64_t kTakesForReturn = 256;
+// So long what is younger than a call waits for its result as well. Most take microseconds, but
+// their thread can lose its processor meanwhile.
+constexpr std::uint64_t kHeldForResultNs = 100'000'000;
 
 bool waits_for_return(map_operation operation) {
   return operation == MAP_OPERATION_MAKE_SMALL || operation == MAP_OPERATION_MAKE ||
          operation == MAP_OPERATION_NEW_MAP || operation == MAP_OPERATION_CLONE;
-}
-
-bool is_told(const AttributedCall &call) {
-  return call.klass == CALL_CLASS_MEMORY ||
-         (call.klass == CALL_CLASS_FILE && call.place != CALL_OUTSIDE);
 }
 
 } // namespace
@@ -170,12 +168,21 @@ std::vector<TraceEvent> TraceAttributor::finish(bool all) {
   tell_calls(all ? calls_.take_all() : calls_.take());
   name();
   tell_misuses(misuses_.take(all, {lines_, names_, operations_.maps(), stacks_, types_}));
-  std::uint64_t end_ns = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t end_ns = held_from_ns();
   for (const auto &[goid, waiting] : waiting_)
     if (waiting.since == takes_)
       end_ns = std::min<std::uint64_t>(end_ns, waiting.header.time_ns);
   ++takes_;
   return take_before(end_ns);
+}
+
+// When the first call began that others wait for.
+std::uint64_t TraceAttributor::held_from_ns() const {
+  const auto newest = std::ranges::max_element(events_, {}, &TraceEvent::time_ns);
+  if (newest == events_.end())
+    return std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t since_ns = newest->time_ns - std::min(newest->time_ns, kHeldForResultNs);
+  return calls_.first_waiting_ns(since_ns).value_or(std::numeric_limits<std::uint64_t>::max());
 }
 
 // What has waited through a whole interval between takes, at most for its return.

@@ -24,9 +24,10 @@ namespace mapscope {
 // Takes the records of one target in the order of the ring buffer. Stacks and types are interned
 // and names are asked for in batches, so a map operation costs some 100 ns.
 //
-// Two events wait for a record that follows: a creation for its return, where returns are
-// probed, and an attempt to prune a table for the growth that follows when it gained too little.
-// What a goroutine does meanwhile waits as well, so that the events of a goroutine stay in order.
+// Three events wait for a record that follows: a creation for its return, where returns are probed,
+// an attempt to prune a table for the growth that follows when it gained too little, and a system
+// call for its result. What a goroutine does meanwhile waits as well, so that the events of a
+// goroutine stay in order, and for a call all that is younger, for a while.
 class TraceAttributor {
 public:
   // `facts` and `names` are of the target's executable and outlive this. `returns_probed`:
@@ -100,6 +101,7 @@ private:
   void tell_calls(std::vector<AttributedCall> calls);
   void tell_misuses(std::vector<MisuseReport> reports);
   void name();
+  std::uint64_t held_from_ns() const;
   std::vector<TraceEvent> take_before(std::uint64_t end_ns);
   std::vector<TraceEvent> finish(bool all);
 

@@ -243,18 +243,51 @@ TEST_F(TraceAttributorTest, AHeapRequestIsOfTheMapOperationOnItsStack) {
   EXPECT_EQ(std::get<HeapRequest>(told[1].what).operation, std::nullopt);
 }
 
-TEST_F(TraceAttributorTest, OfCallsMemoryIsToldAndFilesInsideOperations) {
+system_call_event mmap_call(std::uint64_t time_ns) {
   system_call_event call{};
-  call.header.time_ns = 10;
+  call.header.time_ns = time_ns;
   call.header.tid = 7;
   call.wants_result = 1;
-  call.number = 9; // mmap
+  call.number = 9;
   call.call_class = CALL_CLASS_MEMORY;
   call.arguments[3] = MAP_PRIVATE | MAP_ANONYMOUS;
-  attributor.add(call);
-  system_call_result_event result{.header = {.time_ns = 35, .tid = 7}, .call_time_ns = 10};
+  return call;
+}
+
+system_call_result_event mmap_result(std::uint64_t time_ns, std::uint64_t call_time_ns) {
+  system_call_result_event result{.header = {.time_ns = time_ns, .tid = 7},
+                                  .call_time_ns = call_time_ns};
   result.number = 9;
-  EXPECT_TRUE(attributor.add(result));
+  return result;
+}
+
+TEST_F(TraceAttributorTest, WhatIsYoungerThanACallWaitsForItsResultToo) {
+  attributor.add(rehash(5));
+  attributor.add(mmap_call(10));
+  attributor.add(rehash(20));
+  auto before = attributor.take();
+  ASSERT_EQ(before.size(), 1U);
+  EXPECT_EQ(before[0].time_ns, 5U);
+  EXPECT_TRUE(attributor.add(mmap_result(35, 10)));
+  auto told = attributor.take();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0].kind, TraceKind::memory_call);
+  EXPECT_EQ(told[1].time_ns, 20U);
+}
+
+TEST_F(TraceAttributorTest, NothingWaitsForACallThatTakesLong) {
+  attributor.add(mmap_call(10));
+  attributor.add(rehash(20));
+  EXPECT_TRUE(attributor.take().empty());
+  attributor.add(rehash(100'000'011));
+  EXPECT_EQ(attributor.take().size(), 2U);
+  EXPECT_TRUE(attributor.add(mmap_result(100'000'020, 10)));
+  EXPECT_EQ(attributor.take().size(), 1U);
+}
+
+TEST_F(TraceAttributorTest, OfCallsMemoryIsToldAndFilesInsideOperations) {
+  attributor.add(mmap_call(10));
+  EXPECT_TRUE(attributor.add(mmap_result(35, 10)));
   system_call_event outside{};
   outside.number = 1; // write
   outside.call_class = CALL_CLASS_FILE;
@@ -267,8 +300,8 @@ TEST_F(TraceAttributorTest, OfCallsMemoryIsToldAndFilesInsideOperations) {
   auto told = attributor.take();
   ASSERT_EQ(told.size(), 2U);
   EXPECT_EQ(told[0].kind, TraceKind::memory_call);
-  const auto &mmap_call = *std::get<std::shared_ptr<const AttributedCall>>(told[0].what);
-  EXPECT_EQ(mmap_call.duration_ns, 25U);
+  const auto &call = *std::get<std::shared_ptr<const AttributedCall>>(told[0].what);
+  EXPECT_EQ(call.duration_ns, 25U);
   EXPECT_EQ(told[1].kind, TraceKind::file_call);
 }
 
