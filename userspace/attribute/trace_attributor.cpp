@@ -267,8 +267,10 @@ std::vector<TraceEvent> TraceAttributor::take_before(std::uint64_t end_ns) {
     auto waiting = event.goroutine ? waiting_.find(*event.goroutine) : waiting_.end();
     return waiting == waiting_.end() || event.time_ns < waiting->second.header.time_ns;
   };
+  const bool are_all_ready =
+      waiting_.empty() && end_ns == std::numeric_limits<std::uint64_t>::max();
   auto rest =
-      waiting_.empty() ? events_.end() : std::ranges::stable_partition(events_, is_ready).begin();
+      are_all_ready ? events_.end() : std::ranges::stable_partition(events_, is_ready).begin();
   std::vector<TraceEvent> stay;
   stay.reserve(std::min(events_.size(), kEventsReserved)); // about as many will come again
   std::ranges::move(rest, events_.end(), std::back_inserter(stay));
