@@ -33,6 +33,7 @@ rules:
   - {{name: map-bytes, max_bytes: 1MiB, hold: 0s, keep: 0s}}
   - {{name: map-growth, bytes_per_minute: 1MiB, window: 20s, min_bytes: 1MiB, hold: 0s, keep: 0s}}
   - {{name: map-share, max_share: 50%, min_bytes: 1MiB, hold: 0s, keep: 0s}}
+  - {{name: map-misuse, keep: 5s}}
   - {{name: map-rehash-storm, growths_per_minute: 10000, hold: 0s, keep: 0s}}
   - {{name: map-churn, maps_per_second: 1000, hold: 0s, keep: 0s}}
   - {{name: heap-growth, bytes_per_minute: 10MB, window: 20s, hold: 0s, keep: 0s}}
