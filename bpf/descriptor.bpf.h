@@ -200,7 +200,8 @@ static long path_component(__u32 depth, struct path_walk *walk)
 /*
  * Writes the path behind a descriptor to the CPU's buffer, as the process sees it; of one that
  * is too long or too deep the end, after dots; for what has no path (pipes, sockets, anonymous
- * inodes) the name of its dentry. Returns where in the buffer it starts. Called where preemption is off.
+ * inodes) the name of its dentry. Returns where in the buffer it starts. Called where
+ * preemption is off.
  */
 __weak __noinline int find_descriptor_path(__u32 fd)
 {

@@ -25,8 +25,7 @@ namespace {
 constexpr std::size_t kProcessesMax = 10'000;
 constexpr std::size_t kRestoredMax = 100'000;
 constexpr std::size_t kLargestMapsTold = 3;
-// Processes that have ended and of which something is still told.
-constexpr std::ptrdiff_t kOutlivedMax = 1000;
+constexpr std::ptrdiff_t kOutlivedMax = 1000; // ended processes of which something is told
 
 constexpr std::string_view kProcessEnded = "the process ended";
 constexpr std::string_view kNotLookedAt = "the kernel's maps are not looked at any more";
@@ -99,6 +98,13 @@ struct RuleEngine::State {
                                                                   : nullptr);
   }
 
+  // The one that told it, if it is still in force.
+  std::vector<Rule>::const_iterator rule_of(const Finding &finding) const {
+    return std::ranges::find_if(rules, [&](const Rule &rule) {
+      return rule.name == finding.rule && kind_name_of(rule.condition) == finding.kind;
+    });
+  }
+
   MemberRoom room_of(const JudgedProcess &process) const;
   void end(JudgedProcess &process, std::uint64_t now_ns, std::string_view why,
            std::vector<Finding> &findings);
@@ -162,9 +168,7 @@ void RuleEngine::State::end_restored(std::uint64_t now_ns, std::vector<Finding> 
   for (auto &[key, before] : std::exchange(restored, {})) {
     std::vector<Finding> events;
     for (Finding &finding : before)
-      if (std::ranges::any_of(rules, [&](const Rule &rule) {
-            return ended_event_keep_of(rule) && rule.name == finding.rule;
-          }))
+      if (const auto rule = rule_of(finding); rule != rules.end() && ended_event_keep_of(*rule))
         events.push_back(std::move(finding));
       else
         findings.push_back(over(std::move(finding), now_ns, why_ended(key)));
@@ -183,9 +187,7 @@ void RuleEngine::State::end_restored(std::uint64_t now_ns, std::vector<Finding> 
 void RuleEngine::State::give_back(JudgedProcess &process, std::vector<Finding> before,
                                   std::uint64_t now_ns, std::vector<Finding> &findings) {
   for (Finding &finding : before) {
-    auto rule = std::ranges::find_if(rules, [&](const Rule &one) {
-      return one.name == finding.rule && kind_name_of(one.condition) == finding.kind;
-    });
+    const auto rule = rule_of(finding);
     RuleSubjects *subjects =
         rule == rules.end()
             ? nullptr
