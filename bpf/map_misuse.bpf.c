@@ -23,7 +23,7 @@
 #define NIL_MAP "assignment to entry in nil map"
 
 #define WORDS_SEARCHED 64
-#define ADDRESS_MAX (1ULL << 47) /* of user space, as Go lays out its heap */
+#define ADDRESS_MAX (1ULL << 48) /* of user space: on arm64; x86-64 has 47 bits */
 
 /*
  * The goroutines that reported a misuse which ends the process. None returns from there,

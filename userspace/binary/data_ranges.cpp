@@ -1,6 +1,7 @@
 // Fields of runtime.moduledata behind those that module_data.cpp reads.
 #include "binary/data_ranges.h"
 
+#include "base/user_space.h"
 #include "binary/runtime_variables.h"
 
 namespace mapscope {

@@ -1,6 +1,7 @@
 // Puts together what the parts of binary/ found out.
 #include "binary/read_facts.h"
 
+#include "base/user_space.h"
 #include "binary/layout_lookup.h"
 #include "binary/probe_points.h"
 #include "binary/probe_text.h"

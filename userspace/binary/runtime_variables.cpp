@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/user_space.h"
 #include "binary/runtime_globals.h"
 
 namespace mapscope {
@@ -121,11 +122,6 @@ std::optional<ElfAddress> find_hash_keys(const GoBinary &binary, const BinaryFac
 }
 
 } // namespace
-
-bool is_in_user_space(const ElfRange &range) {
-  constexpr std::uint64_t kEnd = 1ULL << 47;
-  return range.start.value < kEnd && range.size_bytes <= kEnd - range.start.value;
-}
 
 std::vector<ElfRange> find_zeroed_data(const ElfFile &elf) {
   std::vector<ElfRange> ranges;

@@ -9,9 +9,6 @@
 
 namespace mapscope {
 
-// Whether a process of Linux can have something there. Headers of a file can say anything.
-bool is_in_user_space(const ElfRange &range);
-
 // Where data lies that is zero when the program starts: by section headers, else what segments
 // have in memory behind the end of what the file has of them.
 std::vector<ElfRange> find_zeroed_data(const ElfFile &elf);

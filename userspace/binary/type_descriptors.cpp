@@ -1,6 +1,7 @@
 // Fields of descriptors, each within the bytes of all.
 #include "binary/type_descriptors.h"
 
+#include "base/user_space.h"
 #include "binary/runtime_variables.h"
 
 namespace mapscope {

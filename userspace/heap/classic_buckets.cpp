@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/user_space.h"
 #include "heap/bulk_read.h"
 
 namespace mapscope {
@@ -45,7 +46,7 @@ std::optional<BucketTotals> read_as_buckets(std::span<const std::byte> bytes,
     totals.live_count += cells.live_count;
     totals.overflow_count += pointer != 0;
     totals.has_deletions |= cells.has_deletions;
-    if (!cells.is_valid || cells.is_evacuated || pointer % 8 != 0 || pointer >> 47 != 0 ||
+    if (!cells.is_valid || cells.is_evacuated || pointer % 8 != 0 || !is_in_user_space(pointer) ||
         totals.overflow_count > expected.overflow_max || totals.live_count > expected.live_max)
       return std::nullopt;
   }

@@ -5,6 +5,7 @@
 #include <array>
 #include <vector>
 
+#include "base/user_space.h"
 #include "go/size_classes.h"
 #include "heap/bulk_read.h"
 
@@ -17,7 +18,9 @@ constexpr std::uint64_t kDataBytesMax = 1ULL << 30; // a program with more stati
 constexpr std::uint64_t kScanBytes = 1 << 20;       // at once
 constexpr std::uint8_t kSpanStateMax = 2;           // mSpanManual
 
-bool is_user_address(std::uint64_t address) { return address >= kPageBytes && address >> 47 == 0; }
+bool is_user_address(std::uint64_t address) {
+  return address >= kPageBytes && is_in_user_space(address);
+}
 
 // A slice header {pointer, len, cap} as allspans has it. Go source: runtime/mheap.go, recordspan:
 // its array comes from sysAlloc, so it begins a page.

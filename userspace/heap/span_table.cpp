@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/user_space.h"
 #include "heap/bulk_read.h"
 
 namespace mapscope {
@@ -36,7 +37,7 @@ Result<std::vector<WantedRange>> read_all_spans(AddressSpace &space, const HeapR
   std::vector<WantedRange> ranges;
   ranges.reserve(pointers.size());
   for (std::uint64_t pointer : pointers)
-    if (pointer != 0 && pointer >> 47 == 0)
+    if (pointer != 0 && is_in_user_space(pointer))
       ranges.push_back({pointer, layout.size});
   return ranges;
 }
@@ -61,7 +62,7 @@ SpanFields SpanFields::parse(std::span<const std::byte> bytes, std::uint64_t msp
 }
 
 bool SpanFields::is_in_use() const {
-  if (state != kInUse || start % kGoPageBytes != 0 || start == 0 || start >> 47 != 0 ||
+  if (state != kInUse || start % kGoPageBytes != 0 || start == 0 || !is_in_user_space(start) ||
       npages == 0 || npages > kHeapBytesMax / kGoPageBytes ||
       span_class.size_class() >= kSizeClasses.size() || nelems == 0 || nelems > kElementsMax ||
       freeindex > nelems)

@@ -7,6 +7,7 @@
 #include <map>
 #include <span>
 
+#include "base/user_space.h"
 #include "heap/bulk_read.h"
 #include "heap/goroutine_stacks.h"
 #include "heap/group_size.h"
@@ -20,7 +21,9 @@
 namespace mapscope {
 namespace {
 
-bool is_user_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && word >> 47 == 0; }
+bool is_user_pointer(std::uint64_t word) {
+  return word != 0 && word % 8 == 0 && is_in_user_space(word);
+}
 
 class StackSearcher {
 public:
@@ -80,9 +83,9 @@ bool StackSearcher::may_be_header(std::span<const std::byte> words) const {
   if (layout_.maps == MapImplementation::swiss) {
     const SwissLayout &at = layout_.swiss;
     auto dir_len = load<std::uint64_t>(words, at.dir_len);
-    // A seed is 64 random bits: one of 130,000 is refused here that need not be, and no pointer
+    // A seed is 64 random bits: one of 65,536 is refused here that need not be, and no pointer
     // is taken for one.
-    return load<std::uint64_t>(words, at.seed) >> 47 != 0 &&
+    return !is_in_user_space(load<std::uint64_t>(words, at.seed)) &&
            (dir_len == 0 ? load<std::uint64_t>(words, at.used) <= kGroupSlots
                          : std::has_single_bit(dir_len));
   }

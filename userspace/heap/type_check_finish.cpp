@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/user_space.h"
 #include "heap/bulk_read.h"
 #include "heap/type_check.h"
 
@@ -12,7 +13,6 @@ namespace {
 
 constexpr std::uint64_t kGapBytesMax = 512;
 constexpr std::uint64_t kHeaderGapBytesMax = 2048;
-constexpr std::uint64_t kUserAddressBits = 47;
 // Keys that agree by chance: one of 128 each, and less often in large maps.
 constexpr unsigned kKeysForTrust = 4;
 constexpr unsigned kRoundsMax = 4;              // of reads for what interfaces hold
@@ -109,8 +109,7 @@ Result<> TypeCheck::fetch(AddressSpace &space, std::size_t first) {
   order_.resize(wanted_.size() - first);
   std::iota(order_.begin(), order_.end(), static_cast<std::uint32_t>(first));
   std::erase_if(order_, [this](std::uint32_t i) {
-    return fetched_at_[i] || wanted_[i].size_bytes == 0 ||
-           wanted_[i].address >> kUserAddressBits != 0;
+    return fetched_at_[i] || wanted_[i].size_bytes == 0 || !is_in_user_space(wanted_[i].address);
   });
   std::ranges::sort(order_, {}, [this](std::uint32_t i) { return wanted_[i].address; });
   std::vector<WantedRange> ranges;

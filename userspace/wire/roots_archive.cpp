@@ -1,5 +1,6 @@
 // One description of the fields, used in both directions, and what must hold between them.
 #include "wire/roots_archive.h"
+#include "base/user_space.h"
 
 #include <algorithm>
 #include <functional>
@@ -12,7 +13,6 @@ template <> inline constexpr std::uint64_t enumerator_count<RootEvidence> = 3;
 namespace {
 
 constexpr std::uint64_t kWordBytes = 8;
-constexpr std::uint64_t kEndOfUserSpace = 1ULL << 47;
 constexpr std::uint64_t kVariableBytesMax = 4ULL << 30;
 
 } // namespace
@@ -51,8 +51,7 @@ Result<> read_list(FieldReader &fields, std::vector<T> &list, std::size_t count_
 }
 
 bool is_possible(const ElfRange &range) {
-  return range.start.value != 0 && range.start.value < kEndOfUserSpace &&
-         range.size_bytes <= kEndOfUserSpace - range.start.value;
+  return range.start.value != 0 && is_in_user_space(range);
 }
 
 bool is_type(ElfAddress address, const RootPlaces &places) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "heap/bulk_read.h"
 #include "heap/census.h"
 #include "heap/span_table.h"
 #include "unit/heap/fake_heap.h"
@@ -94,6 +95,25 @@ TEST_F(FakeHeapTest, FindsMheapInTheDataAndAmongWrongCandidates) {
   ASSERT_TRUE(root) << root.error().message();
   EXPECT_EQ(root->mheap, FakeHeap::kMheap);
   EXPECT_EQ(root->span_count, 9u);
+}
+
+// Where user space has 48 bits, the kernel puts what the runtime maps for itself above the 47 of
+// x86-64.
+TEST_F(FakeHeapTest, WhatTheRuntimeMapsForItselfMayLieAtTheTopOfUserSpace) {
+  constexpr std::uint64_t kFirst = FakeHeap::kSpans, kEnd = FakeHeap::kHeapArenas + 0x1000000;
+  constexpr std::uint64_t kUp = 0xffff00000000;
+  std::map<std::uint64_t, std::vector<std::byte>> moved;
+  for (auto &[start, bytes] : heap.memory.ranges()) {
+    for (std::size_t offset = 0; offset + 8 <= bytes.size(); offset += 8)
+      if (auto word = load<std::uint64_t>(bytes, offset); word >= kFirst && word < kEnd) {
+        word += kUp;
+        std::memcpy(&bytes[offset], &word, sizeof word);
+      }
+    moved[start >= kFirst && start < kEnd ? start + kUp : start] = std::move(bytes);
+  }
+  heap.memory.ranges() = std::move(moved);
+  EXPECT_TRUE(find(small));
+  EXPECT_TRUE(find(tabled));
 }
 
 TEST_F(FakeHeapTest, AFreeSlotIsNoMap) {

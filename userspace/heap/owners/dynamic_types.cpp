@@ -5,13 +5,13 @@
 #include <array>
 #include <utility>
 
+#include "base/user_space.h"
 #include "heap/bulk_read.h"
 #include "heap/owners/type_claims.h"
 
 namespace mapscope {
 namespace {
 
-constexpr unsigned kUserAddressBits = 47;
 constexpr std::uint64_t kLowestAddress = 1 << 16; // vm.mmap_min_addr: below, there are numbers
 // A program has some thousand; what no type was found at is remembered as well.
 constexpr std::size_t kWordsMax = 1 << 20;
@@ -36,7 +36,7 @@ DynamicTypes::DynamicTypes(AddressSpace &space, GoTypes types, const HeapLayout 
 }
 
 Result<DynamicType> DynamicTypes::of_interface(std::uint64_t word, std::optional<bool> is_empty) {
-  if (word < kLowestAddress || word % 8 != 0 || word >> kUserAddressBits != 0)
+  if (word < kLowestAddress || word % 8 != 0 || !is_in_user_space(word))
     return DynamicType{};
   auto known = words_.find(word);
   if (known == words_.end()) {
@@ -104,7 +104,7 @@ Result<bool> DynamicTypes::are_functions(std::uint64_t address, std::uint64_t co
   if (!TRY(read_constant(address, std::as_writable_bytes(std::span{entries}))))
     return false;
   return std::ranges::none_of(entries, [this](std::uint64_t entry) {
-    return entry < kLowestAddress || entry >> kUserAddressBits != 0 || is_in_heap(entry) ||
+    return entry < kLowestAddress || !is_in_user_space(entry) || is_in_heap(entry) ||
            types_.memory().at(entry, 1);
   });
 }

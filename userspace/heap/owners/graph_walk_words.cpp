@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/user_space.h"
 #include "heap/bulk_read.h"
 #include "heap/owners/graph_walk_state.h"
 
@@ -138,7 +139,7 @@ Result<> GraphWalk::State::follow_untyped(std::uint64_t word, std::uint64_t befo
   SlotRef slot;
   // What stands in front of it may be the type of an interface: no object of the heap, but of no
   // use otherwise.
-  if (before >= 4096 && before >> 47 == 0 && before % 8 == 0 &&
+  if (before >= 4096 && is_in_user_space(before) && before % 8 == 0 &&
       slots.find(before, slot) == SlotTable::Place::nowhere) {
     const DynamicType dynamic = TRY(types_.of_interface(before, std::nullopt));
     if (dynamic.descriptor != 0)

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/user_space.h"
 #include "heap/bulk_read.h"
 
 namespace mapscope {
@@ -14,7 +15,7 @@ constexpr std::uint64_t kGapBytesMax = 2048; // mspans and specials come from ch
 // Of one span: 1,024 objects at most, each with a few specials.
 constexpr unsigned kLevelsMax = 8192;
 
-bool is_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && word >> 47 == 0; }
+bool is_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && is_in_user_space(word); }
 
 } // namespace
 
