@@ -18,6 +18,7 @@ namespace mapscope {
 namespace {
 
 constexpr std::string_view kMagic = "\xff Go buildinf:";
+constexpr std::string_view kVersionBegin = "go1.";
 constexpr std::size_t kProgramHeadersMax = 4096; // as ElfFile
 constexpr std::size_t kSectionsMax = 4096;       // with more it is left to the parser
 constexpr std::size_t kNameBytesMax = 64 << 10;  // of all sections; the same
@@ -109,18 +110,19 @@ Result<bool> has_go_section(const Fd &file, const Elf64_Ehdr &header) {
   });
 }
 
-// Whether the magic is in [offset, +size), read in pieces that overlap by its length.
-Result<bool> has_magic(const Fd &file, std::uint64_t offset, std::uint64_t size) {
+// Whether a text is in [offset, +size), read in pieces that overlap by its length.
+Result<bool> has_text(const Fd &file, std::uint64_t offset, std::uint64_t size,
+                      std::string_view wanted) {
   std::vector<std::byte> room(64 << 10);
   for (std::uint64_t at = 0; at < size;) {
     const auto piece = TRY(read_at(
         file, offset + at, std::span{room}.first(std::min<std::uint64_t>(room.size(), size - at))));
     const std::string_view text{reinterpret_cast<const char *>(piece.data()), piece.size()};
-    if (text.find(kMagic) != text.npos)
+    if (text.find(wanted) != text.npos)
       return true;
-    if (piece.size() <= kMagic.size())
+    if (piece.size() <= wanted.size())
       return false; // the end of the file
-    at += piece.size() - (piece.size() < room.size() ? 0 : kMagic.size());
+    at += piece.size() - (piece.size() < room.size() ? 0 : wanted.size());
   }
   return false;
 }
@@ -131,11 +133,26 @@ Result<bool> has_build_info(const Fd &file, std::span<const Elf64_Phdr> segments
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) == 0)
       continue;
     const auto size = std::min(segment.p_filesz, left);
-    if (TRY(has_magic(file, segment.p_offset, size)))
+    if (TRY(has_text(file, segment.p_offset, size, kMagic)))
       return true;
     left -= size;
     if (size < segment.p_filesz)
       return is_bare; // more than is worth reading here
+  }
+  return false;
+}
+
+// What is left of a program that lost its section headers and its build information: the version
+// that its runtime names, see runtime_version.h.
+Result<bool> has_version(const Fd &file, std::span<const Elf64_Phdr> segments) {
+  std::uint64_t left = kBareDataBytesMax;
+  for (const Elf64_Phdr &segment : segments) {
+    if (segment.p_type != PT_LOAD)
+      continue;
+    const auto size = std::min(segment.p_filesz, left);
+    if (size < segment.p_filesz || TRY(has_text(file, segment.p_offset, size, kVersionBegin)))
+      return true;
+    left -= size;
   }
   return false;
 }
@@ -153,7 +170,8 @@ Result<bool> may_be_go(const Fd &file) {
   const bool is_bare = header->e_shnum == 0;
   if (!is_bare && TRY(has_go_section(file, *header)))
     return true;
-  return has_build_info(file, segments, is_bare);
+  return TRY(has_build_info(file, segments, is_bare)) ||
+         (is_bare && TRY(has_version(file, segments)));
 }
 
 } // namespace mapscope

@@ -7,8 +7,9 @@
 
 namespace mapscope {
 
-// True for every Go program that ElfFile and read_build_info() accept, and for some files that are
-// none; false for nearly all others. Reads some kilobytes, or the writable data of a program that
+// True for every Go program that ElfFile and read_build_info() accept, but for one that has section
+// headers, none of them of Go, and neither build information nor a note; true for some files that
+// are none, false for nearly all others. Reads some kilobytes, or the segments of a program that
 // has no section headers. Runs outside of the confined parser, so it takes nothing from the file
 // but a few numbers, each of them checked, and bytes to compare. Errors: system (the file can't be
 // read).
