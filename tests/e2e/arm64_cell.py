@@ -29,12 +29,24 @@ LARGE_MAP = ["growth", "-n", "300000"]  # grows by more than the heap has: the k
 PROGRAMS = sorted({command[0] for command in matrix_cell.COUNTED + test_trace.COUNTED_PROGRAMS} | {"bloat", "gctrace", "leaks", "sick", "storm"})
 
 
+STARTS = 5  # of a program: Go 1.27.4 sometimes dies here in runtime.allocMSpanLocked, before it has a heap
+
+
 class SomeMaps(test_maps.TruthTest):
     """The truth of `maps`, but for how sure it is that something is a map: that is kept."""
 
     def __init__(self):
         super().__init__("assert_case")
         self.evidence = set()
+
+    def assert_case(self, *arguments):
+        for start in range(STARTS):
+            try:
+                return super().assert_case(*arguments)
+            except test_maps.ProgramDied as death:
+                print(death)
+                if start == STARTS - 1:
+                    raise
 
     def assert_is(self, row, truth):
         self.evidence.add(row["evidence"])

@@ -19,12 +19,19 @@ NOBODY = 65534
 NOISE_BYTES = 6144
 
 
+class ProgramDied(AssertionError):
+    """Before anything was asked about it."""
+
+
 @contextlib.contextmanager
 def bloat(case, mode="plain"):
     """A program that waits, and what it said of its maps."""
     with harness.started([harness.workload("bloat", mode=mode), "-show", case], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                          text=True) as program:
-        yield program, json.loads(program.stdout.readline())
+        said = program.stdout.readline()
+        if not said:
+            raise ProgramDied(f"bloat -show {case} said nothing, and ended with status {program.wait()}")
+        yield program, json.loads(said)
 
 
 def maps(*options, **how):
