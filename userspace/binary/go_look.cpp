@@ -14,11 +14,12 @@
 
 #include <elf.h>
 
+#include "binary/runtime_version.h"
+
 namespace mapscope {
 namespace {
 
 constexpr std::string_view kMagic = "\xff Go buildinf:";
-constexpr std::string_view kVersionBegin = "go1.";
 constexpr std::size_t kProgramHeadersMax = 4096; // as ElfFile
 constexpr std::size_t kSectionsMax = 4096;       // with more it is left to the parser
 constexpr std::size_t kNameBytesMax = 64 << 10;  // of all sections; the same
@@ -127,32 +128,20 @@ Result<bool> has_text(const Fd &file, std::uint64_t offset, std::uint64_t size,
   return false;
 }
 
-Result<bool> has_build_info(const Fd &file, std::span<const Elf64_Phdr> segments, bool is_bare) {
+// Whether a text is in the segments with these flags, or may be: those without section headers are
+// left to the parser where they are more than is worth reading here.
+Result<bool> has_in_segments(const Fd &file, std::span<const Elf64_Phdr> segments, Elf64_Word flags,
+                             std::string_view wanted, bool is_bare) {
   std::uint64_t left = is_bare ? kBareDataBytesMax : kDataBytesMax;
   for (const Elf64_Phdr &segment : segments) {
-    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) == 0)
+    if (segment.p_type != PT_LOAD || (segment.p_flags & flags) != flags)
       continue;
     const auto size = std::min(segment.p_filesz, left);
-    if (TRY(has_text(file, segment.p_offset, size, kMagic)))
+    if (TRY(has_text(file, segment.p_offset, size, wanted)))
       return true;
     left -= size;
     if (size < segment.p_filesz)
-      return is_bare; // more than is worth reading here
-  }
-  return false;
-}
-
-// What is left of a program that lost its section headers and its build information: the version
-// that its runtime names, see runtime_version.h.
-Result<bool> has_version(const Fd &file, std::span<const Elf64_Phdr> segments) {
-  std::uint64_t left = kBareDataBytesMax;
-  for (const Elf64_Phdr &segment : segments) {
-    if (segment.p_type != PT_LOAD)
-      continue;
-    const auto size = std::min(segment.p_filesz, left);
-    if (size < segment.p_filesz || TRY(has_text(file, segment.p_offset, size, kVersionBegin)))
-      return true;
-    left -= size;
+      return is_bare;
   }
   return false;
 }
@@ -170,8 +159,10 @@ Result<bool> may_be_go(const Fd &file) {
   const bool is_bare = header->e_shnum == 0;
   if (!is_bare && TRY(has_go_section(file, *header)))
     return true;
-  return TRY(has_build_info(file, segments, is_bare)) ||
-         (is_bare && TRY(has_version(file, segments)));
+  if (TRY(has_in_segments(file, segments, PF_W, kMagic, is_bare)))
+    return true;
+  // Build information can be taken out as well; then the parser goes by the version.
+  return is_bare && TRY(has_in_segments(file, segments, 0, kRuntimeVersionBegin, is_bare));
 }
 
 } // namespace mapscope

@@ -10,15 +10,14 @@
 namespace mapscope {
 namespace {
 
-constexpr std::string_view kBegin = "go1.";
-constexpr std::uint64_t kTextBytesMin = kBegin.size() + 2;
+constexpr std::uint64_t kTextBytesMin = kRuntimeVersionBegin.size() + 2;
 constexpr std::uint64_t kTextBytesMax =
     128; // longer ones name a dozen experiments, or are no version
 
 // "go1.26.8", "go1.25.14 X:noswissmap"; only "go1.26" itself may be what many programs write of the
 // language, and no release since 1.21 is named so.
 bool names_a_release(std::string_view text) {
-  if (!text.starts_with(kBegin) ||
+  if (!text.starts_with(kRuntimeVersionBegin) ||
       std::ranges::count(text.substr(0, text.find_first_of(" -")), '.') != 2)
     return false;
   return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });

@@ -3,10 +3,14 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "binary/elf_file.h"
 
 namespace mapscope {
+
+// What each version of Go that is found here begins with.
+inline constexpr std::string_view kRuntimeVersionBegin = "go1.";
 
 // The text of runtime.buildVersion: the one string variable in writable data that is a version of
 // Go. Absent: there is none, or several differ, so that none can be trusted.

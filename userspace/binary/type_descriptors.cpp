@@ -2,7 +2,6 @@
 #include "binary/type_descriptors.h"
 
 #include "base/user_space.h"
-#include "binary/runtime_variables.h"
 
 namespace mapscope {
 

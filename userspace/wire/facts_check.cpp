@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/user_space.h"
+
 namespace mapscope {
 namespace {
 
@@ -33,8 +35,7 @@ Result<> check_probe(const ProbePoint &point, const BinaryFacts &facts) {
 
 // The heap reader adds load biases and offsets to these, and allocates for none of them.
 Result<> check_data(const BinaryFacts &facts) {
-  constexpr std::uint64_t kAddressMax = 1ULL << 48;
-  auto is_address = [](const ElfAddress &address) { return address.value <= kAddressMax; };
+  auto is_address = [](const ElfAddress &address) { return address.value <= kEndOfUserSpace; };
   const RuntimeVariables &variables = facts.variables;
   for (const ElfAddress &variable :
        {variables.heap, variables.gc_controller, variables.statistics, variables.hash_keys,
@@ -42,7 +43,7 @@ Result<> check_data(const BinaryFacts &facts) {
     if (!is_address(variable))
       return fail(Errc::malformed, "a variable of the runtime at {:#x}", variable.value);
   auto check = [&](const ElfRange &range) -> Result<> {
-    if (!is_address(range.start) || range.size_bytes > kAddressMax)
+    if (!is_address(range.start) || range.size_bytes > kEndOfUserSpace)
       return fail(Errc::malformed, "data at [{:#x}, +{:#x})", range.start.value, range.size_bytes);
     return {};
   };

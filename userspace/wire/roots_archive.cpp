@@ -1,10 +1,11 @@
 // One description of the fields, used in both directions, and what must hold between them.
 #include "wire/roots_archive.h"
-#include "base/user_space.h"
 
 #include <algorithm>
 #include <functional>
 #include <string_view>
+
+#include "base/user_space.h"
 
 namespace mapscope {
 
