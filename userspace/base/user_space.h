@@ -13,6 +13,11 @@ inline constexpr std::uint64_t kEndOfUserSpace = std::uint64_t{1} << 48;
 
 constexpr bool is_in_user_space(std::uint64_t address) { return address < kEndOfUserSpace; }
 
+// A word that may point to something that is aligned as pointers are.
+constexpr bool is_user_pointer(std::uint64_t word) {
+  return word != 0 && word % sizeof(word) == 0 && is_in_user_space(word);
+}
+
 template <typename Space> constexpr bool is_in_user_space(const Range<Space> &range) {
   return is_in_user_space(range.start.value) &&
          range.size_bytes <= kEndOfUserSpace - range.start.value;

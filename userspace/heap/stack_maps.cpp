@@ -21,10 +21,6 @@
 namespace mapscope {
 namespace {
 
-bool is_user_pointer(std::uint64_t word) {
-  return word != 0 && word % 8 == 0 && is_in_user_space(word);
-}
-
 class StackSearcher {
 public:
   StackSearcher(AddressSpace &space, const HeapLayout &layout, const HeapRoot &root,

@@ -86,7 +86,7 @@ Result<bool> BucketReader::copy(std::uint64_t address, std::span<std::byte> into
 Result<std::optional<ListedBucket>> BucketReader::read(std::uint64_t address,
                                                        std::uint64_t frames_max) {
   std::vector<std::byte> header(layout_.size);
-  if (address == 0 || address % 8 != 0 || !is_in_user_space(address) || !TRY(copy(address, header)))
+  if (!is_user_pointer(address) || !TRY(copy(address, header)))
     return std::nullopt;
   const auto depth = load<std::uint64_t>(header, layout_.depth);
   if (load<std::uint64_t>(header, layout_.kind) != kMemoryProfile || depth == 0 ||

@@ -15,8 +15,6 @@ constexpr std::uint64_t kGapBytesMax = 2048; // mspans and specials come from ch
 // Of one span: 1,024 objects at most, each with a few specials.
 constexpr unsigned kLevelsMax = 8192;
 
-bool is_pointer(std::uint64_t word) { return word != 0 && word % 8 == 0 && is_in_user_space(word); }
-
 } // namespace
 
 Result<SpecialLists::Layout> SpecialLists::layout_of(const BinaryFacts &facts) {
@@ -70,7 +68,7 @@ SpecialLists::read_heads(std::span<const std::uint32_t> spans) {
                   [&](std::size_t index, std::span<const std::byte> bytes) {
                     if (bytes.empty())
                       return;
-                    if (auto special = load<std::uint64_t>(bytes, 0); is_pointer(special))
+                    if (auto special = load<std::uint64_t>(bytes, 0); is_user_pointer(special))
                       places.push_back({special, sorted[index], 0});
                   }));
   return places;
@@ -89,14 +87,14 @@ std::optional<SpecialLists::Place> SpecialLists::step(const Place &place,
   const std::uint64_t size = spans_.elem_bytes(place.span), slot = offset / size;
   if (slot < spans_.elem_count(place.span)) {
     const std::uint64_t object = spans_.start(place.span) + slot * size;
-    if (kind == layout_.profile_kind && is_pointer(bucket))
+    if (kind == layout_.profile_kind && is_user_pointer(bucket))
       samples.push_back({place.span, object, bucket});
     else if (kind == layout_.finalizer_kind || (kind == layout_.cleanup_kind && kind != 0))
       finalizers_.push_back(
           {object, place.special + layout_.bucket, kind == layout_.finalizer_kind});
   }
   const auto next = load<std::uint64_t>(bytes, layout_.next);
-  return is_pointer(next) ? std::optional{Place{next, place.span, offset}} : std::nullopt;
+  return is_user_pointer(next) ? std::optional{Place{next, place.span, offset}} : std::nullopt;
 }
 
 Result<std::vector<SpecialLists::Sample>> SpecialLists::read(std::span<const std::uint32_t> spans,
