@@ -91,7 +91,7 @@ format:
 
 # Each file by itself, which the tests' build may see together with others.
 lint: setup-test
-	@cmake --preset dev -B build/lint -D MAPSCOPE_JOIN_SOURCES=OFF --log-level=WARNING
+	@cmake --preset dev -B build/lint -D MAPSCOPE_JOIN_SOURCES=OFF -D MAPSCOPE_PRECOMPILE_HEADERS=OFF --log-level=WARNING
 	@cmake --build build/lint
 	@clang-format-19 --dry-run -Werror $(SOURCES)
 	@run-clang-tidy-19 -quiet -p build/lint '$(CURDIR)/(userspace|tests)/.*'

@@ -39,9 +39,9 @@ struct Heap : testing::FakeHeap {
     put_table(tables + 32, 8, 16, 6, 0, arrays + 288);
     put_table(tables + 64, 0, 16, 14, 1, arrays + 576);
     memory.put(arrays + 288, std::uint64_t{0x0102030405060708});
-    for (std::uint64_t empty : {424, 576, 712})
+    for (std::uint64_t empty : {424u, 576u, 712u})
       memory.put(arrays + empty, kEmptyGroup);
-    for (std::uint64_t table : {32, 64})
+    for (std::uint64_t table : {32u, 64u})
       memory.put(tables + table + layout.swiss.table_local_depth, std::uint8_t{1});
     for (int i = 0; i < 4; ++i)
       add_span(1024, false);

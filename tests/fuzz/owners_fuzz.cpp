@@ -140,7 +140,7 @@ struct Program : testing::FakeHeap {
     for (unsigned slot = 0; slot < 3; ++slot) {
       const std::uint64_t cache = caches + 80 * slot;
       set_bit(kBits + 2 * 64, slot);
-      for (const unsigned word : {0, 1, 3, 4, 7, 8})
+      for (const unsigned word : {0u, 1u, 3u, 4u, 7u, 8u})
         set_bit(bitmap, slot * 10 + word);
       memory.put(cache, caches + 80 * ((slot + 1) % 3));
       memory.put(cache + 8, headers + 48 * slot);
@@ -156,11 +156,11 @@ struct Program : testing::FakeHeap {
     memory.put(closures + 8, headers + 144);
     memory.put(closures + 16, types.dictionary);
     set_bit(kBits + 4 * 64, 0);
-    for (const std::uint64_t at : {0, 8}) {
+    for (const std::uint64_t at : {0u, 8u}) {
       set_bit(lists + kGoPageBytes - 256, static_cast<unsigned>(at / 8));
       memory.put(lists + at, caches + 80 * (at / 8));
     }
-    for (const unsigned word : {1, 2})
+    for (const unsigned word : {1u, 2u})
       set_bit(closures + kGoPageBytes - 256, word);
   }
 

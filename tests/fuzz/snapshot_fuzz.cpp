@@ -29,7 +29,7 @@ void look_at(std::span<const std::byte> bytes) {
   std::array<std::byte, 5000> into;
   std::vector<MemoryRead> reads;
   for (const std::uint64_t at : {0ULL, 0x1000ULL, 0xc000000000ULL, ~0ULL - 100})
-    for (const std::size_t size : {0, 1, 8, 5000})
+    for (const std::size_t size : {0u, 1u, 8u, 5000u})
       reads.push_back({{at}, std::span{into}.first(size)});
   require((*snapshot)->read(reads).has_value());
   const std::array addresses{ElfAddress{0}, ElfAddress{10}, ElfAddress{0x401000}};

@@ -210,7 +210,7 @@ std::uint64_t hint_for(std::uint64_t len, const MapRebuild &rebuild) {
   if (len <= kNoHintMax)
     return len;
   const auto slots = rebuild.slots(len);
-  for (std::uint64_t digits : {100, 1000}) {
+  for (const std::uint64_t digits : {100u, 1000u}) {
     std::uint64_t unit = 1;
     while (len / unit >= digits)
       unit *= 10;
