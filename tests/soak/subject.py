@@ -5,6 +5,7 @@ import os
 import pathlib
 import random as random_module
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import harness
 import kernel
 
 DISK_BYTES = 8 << 20
+DISK_ROOM_BYTES = 1 << 20  # with less, what the daemon writes at once may not fit
 # The default rules with floors so low that sick programs of a soak pass them, and looks that follow each other closely.
 RULES = """
 watch: {{include: [{{exe: ["{directory}/*"]}}]}}
@@ -77,7 +79,7 @@ class Disk:
         (self.path / "ballast").unlink(missing_ok=True)
 
     def is_full(self):
-        return (self.path / "ballast").exists()
+        return self.is_mounted and shutil.disk_usage(self.path).free < DISK_ROOM_BYTES
 
     def close(self):
         if self.is_mounted:

@@ -28,7 +28,7 @@ def lines_of(soak):
             (words, soak.baseline[key] // part, max(row[key] for row in figures) // part, soak.last[key] // part)
             for words, key, part in (("resident MiB", "resident_kib", 1024), ("descriptors", "descriptors", 1), ("threads", "threads", 1),
                                      ("children", "children", 1))))
-    yield (f"Daemon: {soak.subject.lives} lives, {len(soak.told)} findings; SIGTERM took "
+    yield (f"Daemon: {soak.subject.lives} lives, {len(soak.told)} findings, {len(soak.unwritten)} of them first seen while its disk was full; SIGTERM took "
            f"{', '.join(f'{seconds:.2f}' for seconds in sorted(soak.subject.ends_seconds))} s.")
     yield f"{len(soak.kinds_of)} targets of {len(soak.options.versions)} Go releases, at most {max([row['targets'] for row in figures], default=0)} at once."
     yield f"Problems: {len(soak.journal.problems)}"
