@@ -34,7 +34,8 @@ function(mapscope_join_sources target)
 endfunction()
 
 # mapscope_precompile_headers(<target> <kind>): what MAPSCOPE_PRECOMPILE_HEADERS says. A compiler takes such headers only for
-# files that are compiled with the same options: the kinds are `optimized`, `unoptimized` and `tests`.
+# files that are compiled with the same options, and that define all macros that it was defined with: the kinds are
+# `optimized`, `unoptimized` and `tests`, and their libraries define no more than every target does.
 set(MAPSCOPE_COMMON_HEADERS <algorithm> <array> <chrono> <filesystem> <functional> <map> <memory> <optional> <ranges> <span> <string>
     <utility> <vector> <fmt/format.h> <nlohmann/json.hpp>)
 function(mapscope_precompile_headers target kind)
