@@ -30,7 +30,7 @@ test-all: setup-test
 	@cmake --preset dev -D MAPSCOPE_ALL_RELEASES=ON --log-level=WARNING
 	@cmake --build --preset dev
 	@tools/build-workloads || [ $$? -eq 77 ]
-	@$(CTEST_ALL)
+	@MAPSCOPE_PASSES=10 $(CTEST_ALL)
 
 # Unit tests look at them too. A Go release that can't be fetched is not there: its tests say so.
 go-programs: setup-test

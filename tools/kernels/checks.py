@@ -20,9 +20,12 @@ class EndToEnd:
 
 @dataclasses.dataclass
 class Bpf:
-    """Tests of build/.../tests/bpf/NAME_bpf_test, by a filter of GoogleTest."""
+    """Tests of build/.../tests/bpf/bpf_test: a suite without the end of its name, BpfTest, and filters of GoogleTest in it."""
     name: str
     tests: str = "*"
+
+    def filter(self):
+        return ":".join(f"*{self.name}BpfTest.{test}" for test in self.tests.split(":"))
 
 
 @dataclasses.dataclass
@@ -39,7 +42,7 @@ class Column:
 WATCHING = ["tp_btf io_uring_submit_req"]
 
 COLUMNS = [
-    Column("doctor", "doctor", "`doctor` says which commands can run, and what is missing for the others", [Bpf("features")]),
+    Column("doctor", "doctor", "`doctor` says which commands can run, and what is missing for the others", [Bpf("Features")]),
     Column("verify", "verify", "operations are counted as the programs count them, started and attached to; a file call inside of one is found",
            [EndToEnd("matrix", ["MatrixTest.test_counts_are_exact_in_every_mode",
                                 "MatrixTest.test_counts_are_exact_when_attached_to_a_running_process"], RELEASES),
@@ -60,7 +63,7 @@ COLUMNS = [
            [EndToEnd("owners", ["LeaksTest.test_every_leak_has_its_owner"], RELEASES)], "maps"),
     Column("learn", "maps --learn", "writes are counted by map, type and place, and no probe stays",
            [EndToEnd("learn", ["LearnTest.test_types_and_lines_are_those_of_the_source"]),
-            Bpf("map_write", "*AWriteIsCountedByMapTypeAndPlace:*WhatDoesNotFitIsCountedAsLost")], "trace",
+            Bpf("MapWrite", "*AWriteIsCountedByMapTypeAndPlace:*WhatDoesNotFitIsCountedAsLost")], "trace",
            ["maps", "-p", "WAITING", "--learn", "1s"]),
     Column("daemon", "daemon", "one pass and a running one find the program that falls ill, and maps of the kernel that fill",
            [EndToEnd("daemon", ["OperatingTest.test_one_pass_tells_by_its_exit_status", "OperatingTest.test_status_asks_a_running_one"]),
@@ -72,17 +75,17 @@ COLUMNS = [
                                   "BpfMapsTest.test_nothing_that_bpftool_shows_is_missing_or_other"])],
            "bpf-maps", features=["bpf_map_sum_elem_count", "iter/bpf_map"]),
     Column("bpf_programs", "bpf-maps: programs", "updates, failures and looked up keys of BPF programs are counted at the kernel's own functions",
-           [Bpf("call_window", "CallWindowProgramsBpfTest.*")], "bpf-maps", features=["fentry"]),
+           [Bpf("CallWindowPrograms")], "bpf-maps", features=["fentry"]),
     Column("probes", "one link", "all probes of a program are one link, else one link each; the places are the same",
-           [Bpf("map_operation", "*BothWitnessesSeeACallInside:*AReturnProbeClosesTheWindowAndTellsTheResult"),
-            Bpf("stack", "*IsFollowedThroughManyChunks")], "verify", ["verify", "--", "PROGRAM"], ["uprobe_multi"]),
+           [Bpf("MapOperation", "*BothWitnessesSeeACallInside:*AReturnProbeClosesTheWindowAndTellsTheResult"),
+            Bpf("Stack", "*IsFollowedThroughManyChunks")], "verify", ["verify", "--", "PROGRAM"], ["uprobe_multi"]),
     Column("bpf", "BPF programs", "each program of the kernel side sees what its test causes",
-           [Bpf("process", "*TellsTheExitOfATargetWithItsStatus:*ChildrenAreToldWhereTheyAreWanted"),
-            Bpf("process_feed", "*TellsWhoExecutesAndWhen"),
-            Bpf("map_misuse", "*ConcurrentUseIsToldWithTheMap:*AnAssignmentToANilMapIsToldEachTime"),
-            Bpf("system_call", "*CountsEveryCallByNumber:*ExamplesOfFileCallsShowTheirPaths:*IsToldFrom*:*MemoryCallsComeWithArgumentsAndResult"),
-            Bpf("io_uring"), Bpf("map_counter", "*EveryTypeBpfTest.*"), Bpf("key_reader", "*TellsEachKeyOnceWithItsValue"),
-            Bpf("map_facts", "*MemoryIsToldWhereItIsMemory:*BothWaysToFindHoldersAgree"),
-            Bpf("call_window", "CallWindowBpfTest.CountsByMapAndKindAndError"), Bpf("program_calls", "*TellsWhatEachRunDoesInEveryKindOfMap")],
+           [Bpf("Process", "*TellsTheExitOfATargetWithItsStatus:*ChildrenAreToldWhereTheyAreWanted"),
+            Bpf("ProcessFeed", "*TellsWhoExecutesAndWhen"),
+            Bpf("MapMisuse", "*ConcurrentUseIsToldWithTheMap:*AnAssignmentToANilMapIsToldEachTime"),
+            Bpf("SystemCall", "*CountsEveryCallByNumber:*ExamplesOfFileCallsShowTheirPaths:*IsToldFrom*:*MemoryCallsComeWithArgumentsAndResult"),
+            Bpf("IoUring"), Bpf("EveryType"), Bpf("KeyReader", "*TellsEachKeyOnceWithItsValue"),
+            Bpf("MapFacts", "*MemoryIsToldWhereItIsMemory:*BothWaysToFindHoldersAgree"),
+            Bpf("CallWindow", "CountsByMapAndKindAndError"), Bpf("ProgramCalls", "*TellsWhatEachRunDoesInEveryKindOfMap")],
            "trace", ["trace", "--", "PROGRAM"]),
 ]

@@ -1,7 +1,7 @@
 // Owners and exact types of maps, against a program that holds maps in all the ways that Go has,
 // and says of each who does; at rest, and while it makes and replaces maps at full speed.
 //
-// MAPSCOPE_PASSES=1000 takes so many of the second kind; else ten.
+// MAPSCOPE_PASSES=1000 takes so many of the second kind; else two.
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -342,7 +342,7 @@ void expect_hot(const JudgedMap &map, const std::vector<std::string> &kind, cons
 
 TEST_P(OwnersAccuracyTest, MapsThatComeAndGoHaveTheirOwnTypeOrNone) {
   const char *wanted = std::getenv("MAPSCOPE_PASSES");
-  const int pass_count = wanted == nullptr ? 4 : std::atoi(wanted);
+  const int pass_count = wanted == nullptr ? 2 : std::atoi(wanted);
   const auto share = std::filesystem::temp_directory_path() /
                      fmt::format("mapscope-owners-{}-{}", GetParam().name(), ::getpid());
   CensusProgram program(path(), {"-churn", share, "-n", "50"});
