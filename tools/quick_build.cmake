@@ -20,36 +20,23 @@ if(MAPSCOPE_JOIN_SOURCES)
   add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:--param=ggc-min-heapsize=524288>)
 endif()
 
-# mapscope_groups_of(<variable> <source>...): the group of each source of this folder, to be compiled as one.
-function(mapscope_groups_of variable)
-  execute_process(COMMAND ${PROJECT_SOURCE_DIR}/tools/join-sources ${ARGN} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
-                  OUTPUT_VARIABLE groups COMMAND_ERROR_IS_FATAL ANY)
-  foreach(source IN LISTS ARGN)
-    get_filename_component(source ${source} ABSOLUTE)
-    set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
-  endforeach()
-  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/join-sources)
-  set(${variable} ${groups} PARENT_SCOPE)
-endfunction()
-
-# mapscope_join_sources(<target> <source>...): what MAPSCOPE_JOIN_SOURCES says, for a target of this folder. Generated
-# sources that include these, one each and in this order, are given after the word AS.
+# mapscope_join_sources(<target> <source>...): what MAPSCOPE_JOIN_SOURCES says, for a target of this folder.
 function(mapscope_join_sources target)
-  cmake_parse_arguments(PARSE_ARGV 1 JOIN "" "" "AS")
-  list(LENGTH JOIN_UNPARSED_ARGUMENTS count)
+  list(LENGTH ARGN count)
   if(NOT MAPSCOPE_JOIN_SOURCES OR count EQUAL 1)
     return()
   endif()
-  if(NOT JOIN_AS)
-    set(JOIN_AS ${JOIN_UNPARSED_ARGUMENTS})
-  endif()
-  mapscope_groups_of(groups ${JOIN_UNPARSED_ARGUMENTS})
-  foreach(source group IN ZIP_LISTS JOIN_AS groups)
+  execute_process(COMMAND ${PROJECT_SOURCE_DIR}/tools/join-sources ${ARGN} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}
+                  OUTPUT_VARIABLE groups COMMAND_ERROR_IS_FATAL ANY)
+  foreach(source group IN ZIP_LISTS ARGN groups)
     set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${target}_${group})
+    get_filename_component(source ${source} ABSOLUTE)
+    set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
   endforeach()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
   # A type of an unnamed namespace inside one of a header is fine in the file that both are made in.
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/join-sources)
 endfunction()
 
 # mapscope_precompile_headers(<target> <kind>): what MAPSCOPE_PRECOMPILE_HEADERS says. A compiler takes such headers only for

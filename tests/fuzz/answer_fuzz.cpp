@@ -6,11 +6,12 @@
 #include <string>
 
 #include "base/printable.h"
+#include "fuzz/fuzz_target.h"
 #include "serve/api_server.h"
 
 using namespace mapscope;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(answer_fuzz, data, size_bytes) {
   const std::string answer{reinterpret_cast<const char *>(data), size_bytes};
   const auto body = body_of_answer(answer, "/run/socket", "/api/v1/status");
   if (body ? !answer.ends_with(*body) : body.error().message() != printable(body.error().message()))

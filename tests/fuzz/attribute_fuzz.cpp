@@ -12,6 +12,7 @@
 
 #include "attribute/trace_attributor.h"
 #include "decode/decode.h"
+#include "fuzz/fuzz_target.h"
 #include "support/fake_names.h"
 
 using namespace mapscope;
@@ -72,7 +73,7 @@ void add(TraceAttributor &attributor, const EventBody &body) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(attribute_fuzz, data, size_bytes) {
   if (size_bytes == 0)
     return 0;
   static testing::FakeNames names = names_of_anything();

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "binary/bpf_object.h"
+#include "fuzz/fuzz_target.h"
 #include "vet/bpf_rules.h"
 #include "vet/vet_report.h"
 #include "vet/vet_rules.h"
@@ -21,7 +22,7 @@ void require(bool sound) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(bpf_object_fuzz, data, size_bytes) {
   const std::span bytes{reinterpret_cast<const std::byte *>(data), size_bytes};
   const auto facts = read_bpf_object(bytes, "o");
   if (!facts) {

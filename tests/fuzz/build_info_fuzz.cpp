@@ -4,11 +4,12 @@
 #include <string_view>
 
 #include "binary/build_info.h"
+#include "fuzz/fuzz_target.h"
 #include "support/synthetic_go.h"
 
 using namespace mapscope;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(build_info_fuzz, data, size_bytes) {
   const std::string_view text{reinterpret_cast<const char *>(data), size_bytes};
   (void)parse_toolchain_version(text);
 

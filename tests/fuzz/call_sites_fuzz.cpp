@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <span>
 
+#include "fuzz/fuzz_target.h"
 #include "kernel/bpf_maps/call_sites.h"
 
 using namespace mapscope;
@@ -21,7 +22,7 @@ void check(const CallsPerRun &calls) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(call_sites_fuzz, data, size_bytes) {
   const auto sites = find_call_sites(std::as_bytes(std::span{data, size_bytes}), helper_of);
   if (!sites)
     return 0;

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "fuzz/census_checks.h"
+#include "fuzz/fuzz_target.h"
 #include "fuzz/heap_edits.h"
 #include "unit/heap/fake_heap.h"
 
@@ -81,7 +82,7 @@ struct Heap : testing::FakeHeap {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(classic_fuzz, data, size_bytes) {
   testing::look_at_edited<Heap>(std::as_bytes(std::span{data, size_bytes}),
                                 [](const MapSample &map) { return map.len <= map.slots; });
   return 0;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "config/config.h"
+#include "fuzz/fuzz_target.h"
 
 using namespace mapscope;
 
@@ -17,7 +18,7 @@ void require(bool sound) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(config_fuzz, data, size_bytes) {
   const std::string_view text{reinterpret_cast<const char *>(data), size_bytes};
   const auto config = parse_config(text, "c");
   if (!config) {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "fuzz/fuzz_target.h"
 #include "memory/core_file.h"
 
 using namespace mapscope;
@@ -31,7 +32,7 @@ void read_around(CoreFile &core, std::uint64_t address) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(core_file_fuzz, data, size_bytes) {
   if (size_bytes < 2)
     return 0;
   const auto bytes = std::as_bytes(std::span{data, size_bytes}).subspan(2);

@@ -7,6 +7,7 @@
 
 #include "bpf/contract/targets.h"
 #include "decode/decode.h"
+#include "fuzz/fuzz_target.h"
 
 using namespace mapscope;
 
@@ -27,7 +28,7 @@ void require_in_range(const system_call_event &call) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(decode_fuzz, data, size_bytes) {
   auto record = std::as_bytes(std::span{data, size_bytes});
   auto event = decode(record);
   if (!event)

@@ -9,6 +9,7 @@
 #include "binary/map_types.h"
 #include "binary/program_roots.h"
 #include "binary/read_facts.h"
+#include "fuzz/fuzz_target.h"
 #include "wire/facts_json.h"
 #include "wire/map_type_json.h"
 #include "wire/roots_archive.h"
@@ -48,7 +49,7 @@ void ask_for_map_types(const GoBinary &binary) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(go_binary_fuzz, data, size_bytes) {
   const auto binary = GoBinary::open(std::as_bytes(std::span{data, size_bytes}), "input");
   if (!binary)
     return 0;

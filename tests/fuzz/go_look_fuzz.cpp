@@ -11,10 +11,11 @@
 
 #include "binary/build_info.h"
 #include "binary/go_look.h"
+#include "fuzz/fuzz_target.h"
 
 using namespace mapscope;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(go_look_fuzz, data, size_bytes) {
   static const Fd file{::memfd_create("fuzz", MFD_CLOEXEC)};
   if (::ftruncate(file.get(), 0) != 0 ||
       ::pwrite(file.get(), data, size_bytes, 0) != static_cast<ssize_t>(size_bytes))

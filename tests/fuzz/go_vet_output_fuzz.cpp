@@ -3,12 +3,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "fuzz/fuzz_target.h"
 #include "vet/go_vet_output.h"
 #include "vet/vet_text.h"
 
 using namespace mapscope;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(go_vet_output_fuzz, data, size_bytes) {
   VetReport report;
   read_go_vet_output({reinterpret_cast<const char *>(data), size_bytes}, "/d", {}, report);
   order_findings(report);

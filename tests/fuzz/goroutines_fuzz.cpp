@@ -13,6 +13,7 @@
 #include <iterator>
 #include <span>
 
+#include "fuzz/fuzz_target.h"
 #include "fuzz/heap_edits.h"
 #include "heap/heap_layout.h"
 #include "heap/owners/stack_roots.h"
@@ -88,7 +89,7 @@ void check_maps(FakeGoroutines &program) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(goroutines_fuzz, data, size_bytes) {
   static const FakeGoroutines whole;
   if (size_bytes < kFrontBytes)
     return 0;

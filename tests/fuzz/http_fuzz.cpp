@@ -3,13 +3,14 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "fuzz/fuzz_target.h"
 #include "serve/http_messages.h"
 #include "serve/routes.h"
 #include "unit/serve/fake_daemon.h"
 
 using namespace mapscope;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(http_fuzz, data, size_bytes) {
   static FakeDaemon daemon;
   static Routes routes{{}, {"127.0.0.1:9435", true}, daemon};
   static const HttpMessages messages{[](const HttpQuery &query) { return routes.reply(query); }};

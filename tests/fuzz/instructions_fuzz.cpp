@@ -9,6 +9,7 @@
 #include "binary/instruction_spots.h"
 #include "binary/map_calls.h"
 #include "binary/relative_operands.h"
+#include "fuzz/fuzz_target.h"
 
 using namespace mapscope;
 
@@ -37,7 +38,7 @@ void look_at_spots(const Code &code) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(instructions_fuzz, data, size_bytes) {
   if (size_bytes == 0)
     return 0;
   const Code code{.machine = data[0] & 1 ? Machine::arm64 : Machine::amd64,

@@ -11,6 +11,7 @@
 
 #include "base/handle.h"
 #include "base/printable.h"
+#include "fuzz/fuzz_target.h"
 #include "kernel/bpf_maps/map_data_text.h"
 #include "kernel/bpf_maps/map_data_writer.h"
 
@@ -27,7 +28,7 @@ void require(bool sound) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(map_data_fuzz, data, size_bytes) {
   static const auto old_print = libbpf_set_print(nullptr);
   (void)old_print;
   if (size_bytes < 2)

@@ -13,13 +13,14 @@
 #include "binary/map_types.h"
 #include "binary/program_roots.h"
 #include "binary/read_facts.h"
+#include "fuzz/fuzz_target.h"
 #include "support/synthetic_go.h"
 #include "wire/facts_json.h"
 #include "wire/roots_archive.h"
 
 using namespace mapscope;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(module_data_fuzz, data, size_bytes) {
   if (size_bytes == 0)
     return 0;
   constexpr std::array kVersions{"go1.26.8",  "go1.27.4",  "go1.20.14",

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "alert/notice.h"
+#include "fuzz/fuzz_target.h"
 
 using namespace mapscope;
 
@@ -19,7 +20,7 @@ void require(bool sound) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(notice_fuzz, data, size_bytes) {
   const auto notice = parse_notice({reinterpret_cast<const char *>(data), size_bytes});
   if (!notice) {
     require(notice.error().code() == Errc::malformed && !notice.error().message().empty());

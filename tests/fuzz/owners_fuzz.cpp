@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <span>
 
+#include "fuzz/fuzz_target.h"
 #include "fuzz/heap_edits.h"
 #include "heap/census.h"
 #include "heap/census_memory.h"
@@ -197,7 +198,7 @@ void check(const Census &census, const Owners &owners) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(owners_fuzz, data, size_bytes) {
   static const Program whole;
   if (size_bytes == 0)
     return 0;

@@ -4,11 +4,12 @@
 #include <span>
 
 #include "binary/pclntab.h"
+#include "fuzz/fuzz_target.h"
 #include "support/synthetic_go.h"
 
 using namespace mapscope;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(pclntab_fuzz, data, size_bytes) {
   static SyntheticGo program;
   static const auto file = program.make();
   static const auto elf = ElfFile::parse(file);

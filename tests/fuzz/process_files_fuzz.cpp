@@ -17,6 +17,7 @@
 #include "attach/process.h"
 #include "base/printable.h"
 #include "base/process_files.h"
+#include "fuzz/fuzz_target.h"
 #include "kernel/bpf_maps/call_sites_symbols.h"
 #include "kernel/bpf_maps/descriptor_fields.h"
 #include "kernel/bpf_maps/map_count_records.h"
@@ -99,7 +100,7 @@ void look_at_counts(const std::string &text) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(process_files_fuzz, data, size_bytes) {
   if (size_bytes == 0)
     return 0;
   const std::string text{reinterpret_cast<const char *>(data) + 1, size_bytes - 1};

@@ -13,6 +13,7 @@
 #include <zstd.h>
 
 #include "decode/decode.h"
+#include "fuzz/fuzz_target.h"
 #include "recording/format.h"
 #include "recording/record_coder.h"
 #include "recording/recording_reader.h"
@@ -124,7 +125,7 @@ void code_and_decode(std::span<const std::byte> bytes) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(recording_fuzz, data, size_bytes) {
   const auto bytes = std::as_bytes(std::span{data, size_bytes});
   replay_all(ByteSource{bytes});
 

@@ -10,12 +10,13 @@
 #include "binary/layout_dwarf.h"
 #include "binary/layout_table.h"
 #include "binary/program_roots.h"
+#include "fuzz/fuzz_target.h"
 #include "support/synthetic_go.h"
 #include "wire/roots_archive.h"
 
 using namespace mapscope;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(roots_fuzz, data, size_bytes) {
   if (size_bytes < 2)
     return 0;
   const auto rest = std::as_bytes(std::span{data, size_bytes}).subspan(2);

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "fuzz/fuzz_target.h"
 #include "judge/rules/rule_engine.h"
 #include "wire/samples_json.h"
 
@@ -39,7 +40,7 @@ void check(const std::vector<Finding> &findings) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(samples_fuzz, data, size_bytes) {
   const auto inputs =
       samples_from_text({reinterpret_cast<const char *>(data), size_bytes},
                         {.line_bytes = 1 << 20, .line_count = 1000, .list_length = 1000});

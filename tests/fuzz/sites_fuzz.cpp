@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fuzz/fuzz_target.h"
 #include "fuzz/heap_edits.h"
 #include "heap/census.h"
 #include "heap/sites/allocation_totals.h"
@@ -124,7 +125,7 @@ void look(Program &program) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(sites_fuzz, data, size_bytes) {
   static const Program whole;
   Program program = whole;
   const std::array places = {kSpecials,       kSpecials + 64,    kSpecials + 4096, kBuckets,

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "fuzz/fuzz_target.h"
 #include "memory/mappings.h"
 #include "memory/snapshot.h"
 #include "support/snapshot_items.h"
@@ -47,7 +48,7 @@ void look_at(std::span<const std::byte> bytes) {
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(snapshot_fuzz, data, size_bytes) {
   const auto bytes = std::as_bytes(std::span{data, size_bytes});
   look_at(bytes);
   (void)parse_mappings({reinterpret_cast<const char *>(data), size_bytes});

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "fuzz/fuzz_target.h"
 #include "heap/go_types.h"
 #include "heap/key_hash.h"
 #include "support/synthetic_types.h"
@@ -64,7 +65,7 @@ void use(const GoTypes &types, const MapTypeLayout &map, std::span<const std::by
 
 } // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(types_fuzz, data, size_bytes) {
   if (size_bytes < 1 + kKeyBytes)
     return 0;
   const auto bytes = std::as_bytes(std::span{data, size_bytes}).subspan(1);

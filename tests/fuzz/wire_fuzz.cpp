@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <span>
 
+#include "fuzz/fuzz_target.h"
 #include "wire/facts_json.h"
 #include "wire/map_type_json.h"
 #include "wire/message.h"
@@ -11,7 +12,7 @@
 
 using namespace mapscope;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size_bytes) {
+MAPSCOPE_FUZZ_TARGET(wire_fuzz, data, size_bytes) {
   const auto bytes = std::as_bytes(std::span{data, size_bytes});
   const RootPlaces places{{{0x401000}, 0x10000}, {{0x500000}, 0x10000}};
   if (const auto roots = roots_from_bytes(bytes, places))

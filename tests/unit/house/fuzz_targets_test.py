@@ -9,7 +9,7 @@ TARGET_BYTES_MAX, ALL_BYTES_MAX = 200 << 10, 2 << 20
 
 
 def problems():
-    targets = {path.stem for path in FUZZ.glob("*.cpp") if "LLVMFuzzerTestOneInput" in path.read_text()}
+    targets = {path.stem for path in FUZZ.glob("*.cpp") if "MAPSCOPE_FUZZ_TARGET(" in path.read_text()}
     if len(targets) < 20:
         yield f"only {len(targets)} fuzz targets were found"
     told = set(re.findall(r"`(\w+_fuzz)`", (ROOT / "docs/testing.md").read_text()))

@@ -28,6 +28,25 @@ class JoinSourcesTest(unittest.TestCase):
         self.assertEqual(groups_of(HELPER % ("one", "a", "one"), "int b(int one) { return one; }\n"), ["g0", "g1"])
         self.assertEqual(groups_of("int b(int one) { return one; }\n", HELPER % ("one", "a", "one")), ["g0", "g1"])
 
+    def test_words_that_cannot_mean_a_helper_do_not_keep_it_away(self):
+        for body in ("b(X x) { return x.one(); }", "b(X *x) { return x->one(1'000'000); }", "b() { return std::ranges::one(); } // one",
+                     'b() { return f("one", R"(one\none)"); }', "b() { return '\"' /* one */; }"):
+            with self.subTest(body=body):
+                self.assertEqual(groups_of(HELPER % ("one", "a", "one"), f"int {body}\n"), ["g0", "g0"])
+
+    def test_words_near_literals_are_seen(self):
+        for body in ("b() { return 1'0 + one() + 1'0; }", "b() { return f(\"'\") + one() + f(\"'\"); }", 'b() { return \'"\' + one() + \'"\'; }',
+                     'b() { return R"(")" + one() + R"(")"; }', 'b() { return f("//") + one(); }'):
+            with self.subTest(body=body):
+                self.assertEqual(groups_of(HELPER % ("one", "a", "one"), f"int {body}\n"), ["g0", "g1"])
+
+    def test_a_macro_is_kept_from_every_word(self):
+        self.assertEqual(groups_of("#define one 1\n", "int b(X x) { return x.one; }\n"), ["g0", "g1"])
+
+    def test_what_two_files_use_of_a_header_is_no_name_of_theirs(self):
+        one, two = ("namespace {\n\nusing testing::Program;\nint %s(Program &p) { return p.one; }\n\n} // namespace\n" % name for name in "ab")
+        self.assertEqual(groups_of(one, two), ["g0", "g0"])
+
     def test_a_helper_is_kept_from_files_whose_headers_declare_its_name(self):
         rule = "namespace mapscope {\nnamespace {\n\nstruct Rule {\n  int value;\n};\n\n} // namespace\n} // namespace mapscope\n"
         self.assertEqual(groups_of(rule, '#include "flow/rule.h"\n'), ["g0", "g1"])
