@@ -10,7 +10,7 @@ constexpr const char *kNewMap = "internal/runtime/maps.NewMap";
 constexpr const char *kSplit = "internal/runtime/maps.(*table).split";
 constexpr const char *kRehash = "internal/runtime/maps.(*table).rehash";
 
-class VerifyScopeTest : public testing::Test {
+class VerifyScopeTest : public ::testing::Test {
 protected:
   void probe(map_operation operation, const char *function) {
     facts_.operations[operation].push_back({.function = function});
