@@ -164,7 +164,7 @@ TEST(IdentityTest, OfThisProcess) {
   EXPECT_EQ(identity->key, process->key);
   EXPECT_EQ(identity->exe, process->exe);
   EXPECT_EQ(identity->uid, ::geteuid());
-  EXPECT_NE(identity->command_line.find("cgroup_test"), std::string::npos);
+  EXPECT_NE(identity->command_line.find("attach_test"), std::string::npos);
   EXPECT_EQ(identity->user.empty(), users.name_of(::geteuid()).empty());
 }
 
