@@ -1,8 +1,6 @@
 // How long it takes to find everything that can be probed in a large executable, and its layout.
 // The executable is MAPSCOPE_BENCHMARK_BINARY, or the go command.
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -12,6 +10,7 @@
 #include "binary/layout_lookup.h"
 #include "binary/layout_table.h"
 #include "binary/probe_points.h"
+#include "support/file_content.h"
 
 namespace mapscope {
 namespace {
@@ -21,14 +20,13 @@ public:
   LargeBinary() {
     const char *given = std::getenv("MAPSCOPE_BENCHMARK_BINARY");
     std::string path = given != nullptr ? given : "/usr/local/go/bin/go";
-    std::ifstream file(path, std::ios::binary);
-    bytes_.assign(std::istreambuf_iterator<char>(file), {});
-    binary_ = GoBinary::open(std::as_bytes(std::span{bytes_}), path);
+    bytes_ = testing::file_bytes(path);
+    binary_ = GoBinary::open(bytes_, path);
   }
   const Result<GoBinary> &binary() const { return binary_; }
 
 private:
-  std::vector<char> bytes_;
+  std::vector<std::byte> bytes_;
   Result<GoBinary> binary_ = fail(Errc::not_found, "not opened");
 };
 

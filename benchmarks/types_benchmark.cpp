@@ -4,8 +4,6 @@
 //   build/bench/benchmarks/types_benchmark
 //   MAPSCOPE_PID=4711 build/bench/benchmarks/types_benchmark    of a process of one's own
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +16,7 @@
 #include "heap/key_hash.h"
 #include "heap/runtime_data.h"
 #include "support/census_program.h"
+#include "support/file_content.h"
 #include "support/synthetic_types.h"
 
 namespace mapscope {
@@ -37,9 +36,8 @@ struct Target {
 std::optional<Target> target_of(pid_t pid) {
   Target target{.memory = ChildMemory{pid}};
   const std::string path = fmt::format("/proc/{}/exe", pid);
-  std::ifstream stream(path, std::ios::binary);
-  std::vector<char> text{std::istreambuf_iterator<char>(stream), {}};
-  const auto binary = GoBinary::open(std::as_bytes(std::span{text}), path);
+  const auto file = testing::file_bytes(path);
+  const auto binary = GoBinary::open(file, path);
   auto facts = binary ? read_facts(*binary) : std::unexpected(binary.error());
   const auto mappings = target.memory.mappings();
   if (!facts || !mappings || mappings->empty())

@@ -33,15 +33,17 @@ def changed_bytes(pid):
             memory.seek(start)
             file.seek(int(offset, 16))
             there, expected = memory.read(end - start), file.read(end - start)
-        return 0 if there == expected else sum(a != b for a, b in zip(there, expected))
+        pages = range(0, len(there), 4096)
+        changed = [page for page in pages if there[page:page + 4096] != expected[page:page + 4096]]
+        return sum(a != b for page in changed for a, b in zip(there[page:page + 4096], expected[page:page + 4096]))
     raise AssertionError(f"Process {pid} has no code.")
 
 
 class LearnTest(MapsTest):
-    def restless(self, directory, mode="plain", static=0):
+    def restless(self, directory, mode="plain", static=0, rest="200us"):
         # A copy: breakpoints are in every process of one file, and tests that run beside this one watch others.
         program = shutil.copy(harness.workload("restless", mode=mode), directory)
-        return harness.started([program, "-static", static, "-share", directory / "records"],
+        return harness.started([program, "-static", static, "-rest", rest, "-share", directory / "records"],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def learning(self, pid, *options):
@@ -67,7 +69,7 @@ class LearnTest(MapsTest):
 
     def test_types_and_lines_are_those_of_the_source(self):
         for mode in harness.few(harness.modes(MODES)):
-            with self.subTest(mode=mode), harness.scratch() as directory, self.restless(directory, mode) as program:
+            with self.subTest(mode=mode), harness.scratch() as directory, self.restless(directory, mode, rest="0s") as program:
                 self.assertEqual(program.stdout.readline(), "ready\n")
                 kept = kept_maps(directory / "records")
                 for _ in range(20):  # on a busy machine a goroutine may not run at all while probes are there
@@ -104,13 +106,19 @@ class LearnTest(MapsTest):
             self.assertIsNone(program.poll())
 
     def test_no_probe_outlives_a_learner_that_is_killed(self):
+        """A kernel that is taking probes away for a process as that is killed may leave breakpoints behind, which nobody
+        is told of (docs/reliability.md). Whoever learns next takes them away."""
         with harness.scratch() as directory, self.restless(directory) as program:
             program.stdout.readline()
             with self.learning(program.pid) as learner:
                 harness.wait_for(lambda: learner.poll() is not None or changed_bytes(program.pid), "probes are there")
                 learner.kill()
                 learner.wait()
-            harness.wait_for(lambda: not changed_bytes(program.pid), "its probes are gone")
+            try:
+                harness.wait_for(lambda: not changed_bytes(program.pid), "its probes are gone", seconds=5)
+            except AssertionError:
+                self.json_of("-p", program.pid, "--learn", "300ms")
+            harness.wait_for(lambda: not changed_bytes(program.pid), "its probes are gone, or the next learner took them away")
             self.assertIsNone(program.poll())
 
     def test_the_end_of_the_program_is_the_end(self):
@@ -125,7 +133,7 @@ class LearnTest(MapsTest):
 
     def test_what_was_learned_before_an_exec_is_not_told_of_the_program_after_it(self):
         with harness.scratch() as directory:
-            command = [harness.workload("exec"), "-wait", "--", harness.workload("restless"), "-share", directory / "records"]
+            command = [harness.workload("exec"), "-wait", "--", harness.workload("restless"), "-rest", "200us", "-share", directory / "records"]
             with harness.started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
                 self.assertEqual(program.stdout.readline(), "ready\n")
                 with self.learning(program.pid) as learner:

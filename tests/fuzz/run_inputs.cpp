@@ -9,11 +9,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <random>
 #include <string_view>
 #include <vector>
+
+#include "support/file_content.h"
 
 namespace {
 
@@ -74,8 +75,7 @@ int main(int argc, char **argv) {
   for (const std::filesystem::path &path : files) {
     std::printf("%s\n", path.filename().c_str());
     std::fflush(stdout); // the last one named is the one that was not survived
-    std::ifstream file{path, std::ios::binary};
-    const Input input{std::istreambuf_iterator<char>{file}, {}};
+    const auto input = mapscope::testing::file_content<Input>(path);
     target(input.data(), input.size());
     for (unsigned seed = 0; seed < kDamagedCopies; ++seed) {
       const Input copy = damaged(input, seed);

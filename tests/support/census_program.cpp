@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -14,6 +12,7 @@
 
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
+#include "support/file_content.h"
 #include "support/pipe.h"
 
 namespace mapscope::testing {
@@ -48,9 +47,8 @@ const KnownProgram *known_program(const std::string &path) {
   static std::map<std::string, KnownProgram> known;
   if (auto found = known.find(path); found != known.end())
     return &found->second;
-  std::ifstream stream(path, std::ios::binary);
-  std::vector<char> text{std::istreambuf_iterator<char>(stream), {}};
-  auto binary = GoBinary::open(std::as_bytes(std::span{text}), path);
+  const auto file = file_bytes(path);
+  auto binary = GoBinary::open(file, path);
   if (!binary)
     return nullptr;
   auto facts = read_facts(*binary);

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +13,7 @@
 #include "heap/census.h"
 #include "heap/owners/graph_walk.h"
 #include "support/census_program.h"
+#include "support/file_content.h"
 
 namespace mapscope::testing {
 
@@ -57,9 +56,8 @@ public:
 private:
   void make(CensusProgram &program, const std::string &path) {
     space = &program.memory();
-    std::ifstream stream(path, std::ios::binary);
-    std::vector<char> text{std::istreambuf_iterator<char>(stream), {}};
-    auto binary = GoBinary::open(std::as_bytes(std::span{text}), path);
+    const auto file = file_bytes(path);
+    auto binary = GoBinary::open(file, path);
     auto read =
         binary ? read_roots(*binary) : Result<ProgramRoots>{std::unexpected(binary.error())};
     auto laid_out = HeapLayout::from(program.facts);

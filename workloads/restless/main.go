@@ -1,8 +1,9 @@
-// restless changes its maps at full speed and publishes, all the time, between which bounds the length
+// restless changes its maps all the time and publishes, just as often, between which bounds the length
 // of each lies, so that whoever reads its memory can be proved wrong.
 //
 //	-share FILE  gets a record for each map, see record
 //	-static N    maps that nobody changes (default 2000)
+//	-rest D      what a goroutine rests after it changed each of its maps (default 0s: full speed)
 //
 // It prints "ready" and then waits for the end of standard input, while two goroutines go on.
 package main
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"mapscope.dev/workloads/shape"
@@ -132,6 +134,10 @@ func makeHot(records []record) []hot {
 func main() {
 	staticCount := truth.Int("static", 2000)
 	path := truth.Text("share", "")
+	rest, err := time.ParseDuration(truth.Text("rest", "0s"))
+	if err != nil {
+		truth.Fail(err.Error())
+	}
 	if path == "" {
 		truth.Fail("-share takes the file for the records.")
 	}
@@ -148,6 +154,9 @@ func main() {
 			for {
 				for _, h := range mine {
 					h.step()
+				}
+				if rest > 0 {
+					time.Sleep(rest)
 				}
 			}
 		}()

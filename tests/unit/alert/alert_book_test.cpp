@@ -17,7 +17,7 @@ Finding finding_at(unsigned number, bool is_firing, std::uint64_t mono_ns) {
   return finding;
 }
 
-struct AlertBookTest : testing::Test {
+struct AlertBookTest : ::testing::Test {
   AlertBook book{"here", "boot-1"};
   AlertClock clock{.mono_ns = 1000 * kSecond, .wall_ns = 5'000'000 * kSecond};
 

@@ -21,7 +21,7 @@ Sequences claimed(AlertQueue &queue, std::size_t count_max, std::uint64_t now_ns
   return sequences;
 }
 
-struct AlertQueueTest : testing::Test {
+struct AlertQueueTest : ::testing::Test {
   AlertQueue queue;
   Sequences dropped;
   void limit(std::size_t entries_max) {

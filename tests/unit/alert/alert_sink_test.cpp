@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/handle.h"
+#include "support/file_content.h"
 #include "unit/alert/alert_samples.h"
 #include "unit/alert/fake_receiver.h"
 
@@ -38,12 +39,7 @@ AlertDelivery deliver(AlertSink &sink, unsigned number = 1) {
   return sink.deliver({&notice, 1});
 }
 
-std::string content_of(const std::string &path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-struct AlertSinkTest : testing::Test {
+struct AlertSinkTest : ::testing::Test {
   ScratchDirectory directory;
   std::string write(std::string_view name, std::string_view text, mode_t mode = 0600) {
     std::string path = directory / name;
@@ -244,10 +240,10 @@ TEST_F(FileSinkTest, AppendsALineForEachAndFollowsRotation) {
   EXPECT_EQ(sink->deliver(notices).problem, "");
   std::filesystem::rename(path, path + ".1");
   EXPECT_EQ(deliver(*sink, 3).problem, "");
-  const std::string old = content_of(path + ".1");
+  const std::string old = testing::file_text(path + ".1");
   EXPECT_EQ(std::ranges::count(old, '\n'), 3);
   EXPECT_TRUE(old.starts_with("before\n{"));
-  const std::string line = content_of(path);
+  const std::string line = testing::file_text(path);
   EXPECT_EQ(nlohmann::json::parse(line)["alerts"][0]["fingerprint"], sample_fingerprint(3));
 }
 
@@ -283,9 +279,10 @@ TEST_F(CommandSinkTest, GetsTheDocumentAndWhatItIsAbout) {
                             out + ".env; ls -l /proc/self/fd > " + out + ".fds"));
   Fd leak(::open("/dev/null", O_RDONLY)); // not close-on-exec
   EXPECT_EQ(deliver(*sink).problem, "");
-  EXPECT_EQ(nlohmann::json::parse(content_of(out))["schema"], "mapscope.alerts/1");
-  EXPECT_EQ(content_of(out + ".env"), "waste firing 42 " + sample_fingerprint(1) + "\n");
-  EXPECT_FALSE(content_of(out + ".fds").contains("/dev/null")) << content_of(out + ".fds");
+  EXPECT_EQ(nlohmann::json::parse(testing::file_text(out))["schema"], "mapscope.alerts/1");
+  EXPECT_EQ(testing::file_text(out + ".env"), "waste firing 42 " + sample_fingerprint(1) + "\n");
+  EXPECT_FALSE(testing::file_text(out + ".fds").contains("/dev/null"))
+      << testing::file_text(out + ".fds");
 }
 
 TEST_F(CommandSinkTest, AFailureHasItsLastWords) {
@@ -309,11 +306,11 @@ TEST_F(CommandSinkTest, OneThatHangsIsKilledWithItsChildren) {
   auto sink = sink_of(shell("sleep 1000 & echo $! > " + pids + "; wait", 300ms));
   const AlertDelivery delivery = deliver(*sink);
   EXPECT_TRUE(delivery.problem.contains("killed")) << delivery.problem;
-  const int child = std::atoi(content_of(pids).c_str());
+  const int child = std::atoi(testing::file_text(pids).c_str());
   ASSERT_GT(child, 0);
   // Gone, or a zombie that its new parent has not reaped.
   auto is_gone = [child] {
-    const std::string stat = content_of("/proc/" + std::to_string(child) + "/stat");
+    const std::string stat = testing::file_text("/proc/" + std::to_string(child) + "/stat");
     return stat.empty() || stat.contains(") Z ");
   };
   for (int i = 0; i < 1000 && !is_gone(); ++i)

@@ -9,12 +9,13 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "support/file_content.h"
 #include "unit/alert/alert_samples.h"
 
 namespace mapscope {
 namespace {
 
-struct AlertStoreTest : testing::Test {
+struct AlertStoreTest : ::testing::Test {
   ScratchDirectory directory;
   std::string path = directory / "a/b/alerts.db";
 
@@ -106,11 +107,7 @@ TEST_F(AlertStoreTest, EveryDamagedFileIsKept) {
 
 TEST_F(AlertStoreTest, AFileThatWasCutShortOpensOrIsMovedAside) {
   fill();
-  std::string content;
-  {
-    std::ifstream file(path, std::ios::binary);
-    content.assign(std::istreambuf_iterator<char>(file), {});
-  }
+  const std::string content = testing::file_text(path);
   ASSERT_GT(content.size(), 4096U);
   for (std::size_t size = 0; size < content.size(); size += 1500) {
     std::ofstream(path, std::ios::binary | std::ios::trunc)

@@ -32,7 +32,7 @@ SinkConfig webhook(const std::string &url, std::string name = "hook") {
           .retry_longest = 100ms};
 }
 
-struct AlertingTest : testing::Test {
+struct AlertingTest : ::testing::Test {
   ScratchDirectory directory;
   FakeReceiver receiver;
   AlertsConfig config{.database = directory / "state/alerts.db",

@@ -103,7 +103,7 @@ system_call_detail_event detail_event(std::initializer_list<std::uint64_t> call_
   return event;
 }
 
-class CallAttributorTest : public testing::Test {
+class CallAttributorTest : public ::testing::Test {
 protected:
   AttributedCall attributed(const system_call_detail_event &event) {
     attributor.add(event);

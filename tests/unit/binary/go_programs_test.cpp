@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include <unistd.h>
@@ -14,6 +13,7 @@
 
 #include "binary/read_facts.h"
 #include "binary/runtime_globals.h"
+#include "support/file_content.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope {
@@ -24,13 +24,13 @@ struct Build {
   const char *mode; // of tools/build-workloads
 };
 
-std::string name_of(const testing::TestParamInfo<Build> &info) {
+std::string name_of(const ::testing::TestParamInfo<Build> &info) {
   std::string name = fmt::format("Go{}_{}", info.param.version, info.param.mode);
   std::ranges::replace(name, '.', '_');
   return name;
 }
 
-class GoProgramTest : public testing::TestWithParam<Build> {
+class GoProgramTest : public ::testing::TestWithParam<Build> {
 protected:
   void SetUp() override {
     auto program = workload(GetParam().version, GetParam().mode);
@@ -38,10 +38,7 @@ protected:
       GTEST_SKIP() << "tools/build-workloads has not built growth with Go " << GetParam().version
                    << " as " << GetParam().mode;
     path_ = *program;
-    std::ifstream file(path_, std::ios::binary);
-    const std::string content{std::istreambuf_iterator<char>(file), {}};
-    const auto bytes = std::as_bytes(std::span{content});
-    bytes_.assign(bytes.begin(), bytes.end());
+    bytes_ = testing::file_bytes(path_);
     auto opened = GoBinary::open(bytes_, path_);
     ASSERT_TRUE(opened) << opened.error().message();
     binary_.emplace(*std::move(opened));
@@ -69,7 +66,7 @@ std::vector<ElfAddress> sample(const GoBinary &binary) {
 // Function and innermost file and line, as addr2line prints them: "?" for what it does not know.
 std::vector<std::string> ask_addr2line(const std::string &program,
                                        const std::vector<ElfAddress> &addresses) {
-  const std::string questions = testing::TempDir() + "addresses_" + std::to_string(::getpid());
+  const std::string questions = ::testing::TempDir() + "addresses_" + std::to_string(::getpid());
   std::ofstream file{questions};
   for (ElfAddress address : addresses)
     file << fmt::format("{:#x}\n", address.value);
@@ -182,10 +179,10 @@ constexpr Build kStripped[] = {{"1.17.13", "stripped"},
                                {"1.19.13", "stripped"},
                                {"1.26.8", "stripped"},
                                {"1.27.4", "stripped"}};
-INSTANTIATE_TEST_SUITE_P(Builds, GoProgramWithSymbolsTest, testing::ValuesIn(kWithSymbols),
+INSTANTIATE_TEST_SUITE_P(Builds, GoProgramWithSymbolsTest, ::testing::ValuesIn(kWithSymbols),
                          name_of);
-INSTANTIATE_TEST_SUITE_P(Builds, GoProgramTest, testing::ValuesIn(kWithSymbols), name_of);
-INSTANTIATE_TEST_SUITE_P(Stripped, GoProgramTest, testing::ValuesIn(kStripped), name_of);
+INSTANTIATE_TEST_SUITE_P(Builds, GoProgramTest, ::testing::ValuesIn(kWithSymbols), name_of);
+INSTANTIATE_TEST_SUITE_P(Stripped, GoProgramTest, ::testing::ValuesIn(kStripped), name_of);
 
 } // namespace
 } // namespace mapscope

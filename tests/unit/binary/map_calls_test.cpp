@@ -81,7 +81,7 @@ TEST(FirstArgumentTest, AnyOtherWriteForgetsIt) {
   };
   for (const Bytes &write : writes)
     EXPECT_EQ(argument_of(Machine::amd64, kLea, write, kCall), std::nullopt)
-        << testing::PrintToString(write);
+        << ::testing::PrintToString(write);
 }
 
 TEST(FirstArgumentTest, ACallForgetsIt) {
@@ -126,7 +126,7 @@ TEST(FirstArgumentTest, IsFoundOnArm64) {
   const Bytes indirect = {0x20, 0x00, 0x3f, 0xd6}; // blr x1
   for (const Bytes &write : {page, move, narrow, load, call, indirect})
     EXPECT_EQ(argument_of(kMachine, page, place, write, call), std::nullopt)
-        << testing::PrintToString(write);
+        << ::testing::PrintToString(write);
 }
 
 } // namespace

@@ -2,8 +2,6 @@
 #include "binary/map_types.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <span>
@@ -21,6 +19,7 @@
 #include "binary/instruction_decoder.h"
 #include "binary/map_calls.h"
 #include "binary/probe_catalog.h"
+#include "support/file_content.h"
 #include "unit/binary/built_programs.h"
 #include "wire/map_type_json.h"
 
@@ -34,7 +33,7 @@ struct Build {
   }
 };
 
-std::string name_of(const testing::TestParamInfo<Build> &info) {
+std::string name_of(const ::testing::TestParamInfo<Build> &info) {
   std::string name = fmt::format("Go{}_{}", info.param.version, info.param.name);
   std::ranges::replace(name, '.', '_');
   return name;
@@ -129,7 +128,7 @@ std::set<std::string> types_passed_in(const GoBinary &binary, const FunctionView
   return types;
 }
 
-class MapTypesTest : public testing::TestWithParam<Build> {
+class MapTypesTest : public ::testing::TestWithParam<Build> {
 protected:
   void SetUp() override {
     auto program = program_of(GetParam());
@@ -144,10 +143,7 @@ protected:
   }
 
   void open(const std::string &path) {
-    std::ifstream file(path, std::ios::binary);
-    const std::string content{std::istreambuf_iterator<char>(file), {}};
-    const auto bytes = std::as_bytes(std::span{content});
-    bytes_.assign(bytes.begin(), bytes.end());
+    bytes_ = testing::file_bytes(path);
     auto opened = GoBinary::open(bytes_, path);
     ASSERT_TRUE(opened) << opened.error().message();
     binary_.emplace(*std::move(opened));
@@ -272,7 +268,7 @@ constexpr Build kBuilds[] = {
     {"pie", "1.27.4", "", "-buildmode=pie", "swiss"},
     {"mapsplitgroup", "1.27.4", "GOEXPERIMENT=mapsplitgroup", "", "split"},
 };
-INSTANTIATE_TEST_SUITE_P(Builds, MapTypesTest, testing::ValuesIn(kBuilds), name_of);
+INSTANTIATE_TEST_SUITE_P(Builds, MapTypesTest, ::testing::ValuesIn(kBuilds), name_of);
 
 } // namespace
 } // namespace mapscope

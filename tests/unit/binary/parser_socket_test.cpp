@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 AnswerTime in(std::chrono::milliseconds time) { return AnswerTime{time}; }
 
-class WireTest : public testing::Test {
+class WireTest : public ::testing::Test {
 protected:
   void SetUp() override {
     int ends[2];

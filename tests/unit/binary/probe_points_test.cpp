@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <ostream>
 #include <set>
@@ -15,20 +14,19 @@
 #include "binary/layout_table.h"
 #include "binary/probe_catalog.h"
 #include "bpf/contract/targets.h"
+#include "support/file_content.h"
 #include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope {
 namespace {
 
-class ProgramTest : public testing::Test {
+class ProgramTest : public ::testing::Test {
 protected:
   void open(const std::string &program) {
     path_ = program;
-    std::ifstream file(program, std::ios::binary);
-    std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-    bytes_ = std::move(bytes);
-    auto opened = GoBinary::open(std::as_bytes(std::span{bytes_}), program);
+    bytes_ = testing::file_bytes(program);
+    auto opened = GoBinary::open(bytes_, program);
     ASSERT_TRUE(opened) << opened.error().message();
     binary_.emplace(*std::move(opened));
     facts_.machine = binary_->elf().machine();
@@ -71,7 +69,7 @@ protected:
   }
 
   std::string path_;
-  std::vector<char> bytes_;
+  std::vector<std::byte> bytes_;
   std::optional<GoBinary> binary_;
   BinaryFacts facts_;
 };
@@ -85,7 +83,7 @@ void PrintTo(const Build &build, std::ostream *out) {
   *out << "Go " << build.version << ", " << build.mode;
 }
 
-class BuildTest : public ProgramTest, public testing::WithParamInterface<Build> {
+class BuildTest : public ProgramTest, public ::testing::WithParamInterface<Build> {
 protected:
   void SetUp() override {
     auto program = workload(GetParam().version, GetParam().mode);
@@ -136,7 +134,7 @@ TEST_P(SafetyTest, TheFileHasTheExpectedBytesAtTheOffset) {
     std::memcpy(there.data(), bytes_.data() + point->offset.value, there.size());
     EXPECT_EQ(there, point->expected) << point->function;
     for (const ReturnPoint &place : point->returns)
-      EXPECT_EQ(bytes_.at(place.offset.value), '\xc3') << point->function;
+      EXPECT_EQ(bytes_.at(place.offset.value), std::byte{0xc3}) << point->function;
   }
 }
 
@@ -220,16 +218,17 @@ std::vector<Build> builds(std::initializer_list<std::string> modes) {
   return all;
 }
 
-std::string build_name(const testing::TestParamInfo<Build> &info) {
+std::string build_name(const ::testing::TestParamInfo<Build> &info) {
   std::string name = fmt::format("go{}_{}", info.param.version, info.param.mode);
   std::ranges::replace(name, '.', '_');
   return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(AllBuilds, SafetyTest,
-                         testing::ValuesIn(builds({"plain", "stripped", "pie", "cgo"})),
+                         ::testing::ValuesIn(builds({"plain", "stripped", "pie", "cgo"})),
                          build_name);
-INSTANTIATE_TEST_SUITE_P(PlainBuilds, SymbolTest, testing::ValuesIn(builds({"plain"})), build_name);
+INSTANTIATE_TEST_SUITE_P(PlainBuilds, SymbolTest, ::testing::ValuesIn(builds({"plain"})),
+                         build_name);
 
 class VariantTest : public ProgramTest {
 protected:

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <set>
@@ -23,6 +22,7 @@
 #include "binary/package_variables.h"
 #include "binary/relative_operands.h"
 #include "binary/type_descriptors.h"
+#include "support/file_content.h"
 #include "support/go_releases.h"
 #include "support/synthetic_dwarf.h"
 #include "support/synthetic_go.h"
@@ -41,23 +41,20 @@ std::optional<std::string> owners_workload(const std::string &version, const std
 // A program with the bytes that it is a view on.
 class OpenProgram {
 public:
-  explicit OpenProgram(const std::string &path) : content_(read(path)), binary_(open(path)) {}
+  explicit OpenProgram(const std::string &path)
+      : content_(testing::file_bytes(path)), binary_(open(path)) {}
 
   const GoBinary &operator*() const { return binary_; }
   const GoBinary *operator->() const { return &binary_; }
 
 private:
-  static std::vector<char> read(const std::string &path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
   GoBinary open(const std::string &path) const {
-    auto opened = GoBinary::open(std::as_bytes(std::span{content_}), path);
+    auto opened = GoBinary::open(content_, path);
     EXPECT_TRUE(opened) << opened.error().message();
     return *std::move(opened);
   }
 
-  std::vector<char> content_;
+  std::vector<std::byte> content_;
   GoBinary binary_;
 };
 
@@ -69,7 +66,7 @@ void PrintTo(const Build &build, std::ostream *stream) {
   *stream << build.version << " " << build.mode;
 }
 
-class ProgramRootsTest : public testing::TestWithParam<Build> {
+class ProgramRootsTest : public ::testing::TestWithParam<Build> {
 protected:
   void SetUp() override {
     const auto &[version, mode] = GetParam();
@@ -376,7 +373,7 @@ std::vector<Build> builds() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Builds, ProgramRootsTest, testing::ValuesIn(builds()),
+INSTANTIATE_TEST_SUITE_P(Builds, ProgramRootsTest, ::testing::ValuesIn(builds()),
                          [](const auto &build) {
                            std::string name = build.param.version + "_" + build.param.mode;
                            std::ranges::replace(name, '.', '_');

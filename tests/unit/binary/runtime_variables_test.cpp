@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "binary/read_facts.h"
+#include "support/file_content.h"
 #include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
@@ -24,7 +23,7 @@ struct Build {
   std::string version, mode;
 };
 
-class RuntimeVariablesTest : public testing::TestWithParam<Build> {
+class RuntimeVariablesTest : public ::testing::TestWithParam<Build> {
 protected:
   void SetUp() override {
     const auto &[version, mode] = GetParam();
@@ -33,8 +32,7 @@ protected:
       GTEST_SKIP() << "tools/build-workloads has not built growth with Go " << version << " as "
                    << mode;
     path_ = *program;
-    std::ifstream file(path_, std::ios::binary);
-    content_.assign(std::istreambuf_iterator<char>(file), {});
+    content_ = testing::file_content<std::vector<char>>(path_);
   }
 
   // The program as it is in `content_`. Lives as long as that.
@@ -146,9 +144,8 @@ TEST(Arm64VariablesTest, SymbolsAloneTellOfThem) {
   const auto path = workload_variant("growth-arm64", "1.27.4", "GOARCH=arm64", "-buildvcs=false");
   if (!path)
     GTEST_SKIP() << "Go 1.27.4 can't be had";
-  std::ifstream file(*path, std::ios::binary);
-  const std::string content{std::istreambuf_iterator<char>(file), {}};
-  const auto binary = GoBinary::open(std::as_bytes(std::span{content}), *path);
+  const auto content = testing::file_bytes(*path);
+  const auto binary = GoBinary::open(content, *path);
   ASSERT_TRUE(binary) << binary.error().message();
   const auto facts = read_facts(*binary);
   ASSERT_TRUE(facts) << facts.error().message();
@@ -167,9 +164,8 @@ TEST(PluginsTest, AProgramThatCanLoadThemIsSeenInPart) {
                           "CGO_ENABLED=1", "-buildvcs=false");
   if (!path)
     GTEST_SKIP() << "Go 1.27.4 can't be had, or no C compiler for it";
-  std::ifstream file(*path, std::ios::binary);
-  const std::string content{std::istreambuf_iterator<char>(file), {}};
-  const auto binary = GoBinary::open(std::as_bytes(std::span{content}), *path);
+  const auto content = testing::file_bytes(*path);
+  const auto binary = GoBinary::open(content, *path);
   ASSERT_TRUE(binary) << binary.error().message();
   const auto facts = read_facts(*binary);
   ASSERT_TRUE(facts) << facts.error().message();
@@ -187,13 +183,14 @@ std::vector<Build> all_builds() {
   return builds;
 }
 
-std::string name_of(const testing::TestParamInfo<Build> &info) {
+std::string name_of(const ::testing::TestParamInfo<Build> &info) {
   std::string name = fmt::format("Go{}_{}", info.param.version, info.param.mode);
   std::ranges::replace(name, '.', '_');
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Programs, RuntimeVariablesTest, testing::ValuesIn(all_builds()), name_of);
+INSTANTIATE_TEST_SUITE_P(Programs, RuntimeVariablesTest, ::testing::ValuesIn(all_builds()),
+                         name_of);
 
 } // namespace
 } // namespace mapscope

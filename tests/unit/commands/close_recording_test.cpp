@@ -24,9 +24,9 @@ Ending ending_of(Result<ExitStatus> outcome, bool is_full) {
     EXPECT_EQ(::fcntl(same, F_ADD_SEALS, F_SEAL_GROW), 0);
   }
   recording->drained();
-  testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStderr();
   auto status = close_recording(std::move(outcome), recording.get());
-  return {std::move(status), testing::internal::GetCapturedStderr()};
+  return {std::move(status), ::testing::internal::GetCapturedStderr()};
 }
 
 TEST(CloseRecordingTest, ARecordingThatIsNotWholeCouldNotTell) {

@@ -1,21 +1,19 @@
 // The configuration that is installed, and the pages that explain it, against what is read.
-#include <fstream>
 #include <regex>
 #include <sstream>
 
 #include <gtest/gtest.h>
 
 #include "config/config.h"
+#include "support/file_content.h"
 
 namespace mapscope {
 namespace {
 
 std::string content_of(const std::string &path) {
-  std::ifstream file{std::string{MAPSCOPE_SOURCE_DIR} + "/" + path};
-  std::stringstream text;
-  text << file.rdbuf();
-  EXPECT_FALSE(text.str().empty()) << path;
-  return text.str();
+  std::string text = testing::file_text(std::string{MAPSCOPE_SOURCE_DIR} + "/" + path);
+  EXPECT_FALSE(text.empty()) << path;
+  return text;
 }
 
 // Comments are "# words"; settings that are commented out are "#key: value".

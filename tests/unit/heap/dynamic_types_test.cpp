@@ -2,7 +2,6 @@
 #include "heap/owners/dynamic_types.h"
 
 #include <algorithm>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "binary/go_binary.h"
 #include "binary/program_roots.h"
 #include "support/census_program.h"
+#include "support/file_content.h"
 #include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
@@ -31,9 +31,8 @@ using Line = std::vector<std::string>;
 std::uint64_t hex(const std::string &text) { return std::stoull(text, nullptr, 16); }
 
 std::optional<ProgramRoots> roots_of(const std::string &path) {
-  std::ifstream stream(path, std::ios::binary);
-  const std::vector<char> text{std::istreambuf_iterator<char>(stream), {}};
-  auto binary = GoBinary::open(std::as_bytes(std::span{text}), path);
+  const auto file = testing::file_bytes(path);
+  auto binary = GoBinary::open(file, path);
   auto roots = binary ? read_roots(*binary) : std::unexpected(binary.error());
   return roots ? std::optional{*std::move(roots)} : std::nullopt;
 }

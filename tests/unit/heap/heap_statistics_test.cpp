@@ -6,8 +6,6 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <random>
 #include <sstream>
@@ -22,6 +20,7 @@
 #include "binary/read_facts.h"
 #include "heap/pacer.h"
 #include "support/child_memory.h"
+#include "support/file_content.h"
 #include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 #include "unit/heap/fake_heap.h"
@@ -120,9 +119,8 @@ protected:
     if (!program)
       GTEST_SKIP() << "Go " << version << " can't be had, or no C compiler for it";
     path_ = *program;
-    std::ifstream file(path_, std::ios::binary);
-    content_.assign(std::istreambuf_iterator<char>(file), {});
-    auto binary = GoBinary::open(std::as_bytes(std::span{content_}), path_);
+    content_ = testing::file_bytes(path_);
+    auto binary = GoBinary::open(content_, path_);
     ASSERT_TRUE(binary) << binary.error().message();
     auto facts = read_facts(*binary);
     ASSERT_TRUE(facts) << facts.error().message();
@@ -131,7 +129,7 @@ protected:
 
   // What a census does before it looks for maps.
   HeapStatistics read(CountingProgram &program) {
-    const auto elf = ElfFile::parse(std::as_bytes(std::span{content_}));
+    const auto elf = ElfFile::parse(content_);
     const HeapAnchors anchors = HeapAnchors::of(facts_, program.bias(path_, *elf));
     const auto layout = HeapLayout::from(facts_);
     const auto root = find_heap(program.memory(), anchors, *layout);
@@ -148,7 +146,7 @@ protected:
   }
 
   std::string path_;
-  std::vector<char> content_;
+  std::vector<std::byte> content_;
   BinaryFacts facts_;
 };
 

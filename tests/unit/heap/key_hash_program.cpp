@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include <fcntl.h>
@@ -17,6 +15,7 @@
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
 #include "heap/bulk_read.h"
+#include "support/file_content.h"
 #include "support/pipe.h"
 #include "unit/binary/built_programs.h"
 
@@ -128,9 +127,8 @@ void KeyHashProgram::read_line(const std::string &line) {
 }
 
 bool KeyHashProgram::read_facts_of(const std::string &path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::vector<char> text{std::istreambuf_iterator<char>(stream), {}};
-  const auto binary = GoBinary::open(std::as_bytes(std::span{text}), path);
+  const auto file = file_bytes(path);
+  const auto binary = GoBinary::open(file, path);
   if (!binary)
     return false;
   auto read = mapscope::read_facts(*binary);

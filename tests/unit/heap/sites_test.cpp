@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
@@ -20,6 +18,7 @@
 #include "heap/heap_layout.h"
 #include "heap/sites/sampled_parts.h"
 #include "support/census_program.h"
+#include "support/file_content.h"
 #include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
@@ -33,17 +32,15 @@ using Lines = std::map<std::uint64_t, std::set<std::string>>;
 
 class FileSymbolizer : public Symbolizer {
 public:
-  explicit FileSymbolizer(const std::string &path) : path_(path) {
-    std::ifstream stream(path, std::ios::binary);
-    bytes_.assign(std::istreambuf_iterator<char>(stream), {});
-  }
+  explicit FileSymbolizer(const std::string &path)
+      : path_(path), bytes_(testing::file_bytes(path)) {}
   Result<std::vector<SourceFrames>> symbolize(std::span<const ElfAddress> addresses) override {
-    return TRY(GoBinary::open(std::as_bytes(std::span{bytes_}), path_)).symbolize(addresses);
+    return TRY(GoBinary::open(bytes_, path_)).symbolize(addresses);
   }
 
 private:
   std::string path_;
-  std::vector<char> bytes_;
+  std::vector<std::byte> bytes_;
 };
 
 struct Found {

@@ -3,8 +3,6 @@
 #include "heap/owners/stack_roots.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -15,6 +13,7 @@
 #include "binary/go_binary.h"
 #include "heap/heap_layout.h"
 #include "support/census_program.h"
+#include "support/file_content.h"
 #include "support/go_releases.h"
 #include "unit/binary/built_programs.h"
 
@@ -22,11 +21,6 @@ namespace mapscope {
 namespace {
 
 using testing::CensusProgram;
-
-std::vector<char> bytes_of(const std::string &path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 class StackRootsTest : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
 protected:
@@ -70,7 +64,7 @@ TEST_P(StackRootsTest, KnowsWhoseFrameEachMapIsIn) {
   CensusProgram program(path(), {});
   ASSERT_TRUE(program.is_ready());
   EXPECT_EQ(program.noise.size(), 21u);
-  const auto file = bytes_of(path());
+  const auto file = testing::file_bytes(path());
   auto binary = GoBinary::open(std::as_bytes(std::span{file}), path());
   ASSERT_TRUE(binary) << binary.error().message();
   std::map<std::uint64_t, std::string> left = program.noise;

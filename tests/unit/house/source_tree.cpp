@@ -6,11 +6,11 @@
 #include <cctype>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include <fmt/format.h>
+
+#include "support/file_content.h"
 
 namespace mapscope {
 namespace {
@@ -107,9 +107,8 @@ std::vector<SourceFile> read_source_tree() {
     }
     if (!entry->is_regular_file())
       continue;
-    std::ifstream stream(entry->path(), std::ios::binary);
     files.push_back(
-        {fs::relative(entry->path(), root).string(), {std::istreambuf_iterator<char>(stream), {}}});
+        {fs::relative(entry->path(), root).string(), testing::file_text(entry->path())});
   }
   return files;
 }

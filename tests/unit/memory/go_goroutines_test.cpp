@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,6 +19,7 @@
 #include "binary/go_binary.h"
 #include "binary/read_facts.h"
 #include "memory/live_process.h"
+#include "support/file_content.h"
 #include "unit/binary/built_programs.h"
 
 namespace mapscope {
@@ -35,7 +34,7 @@ struct Build {
   }
 };
 
-std::string name_of(const testing::TestParamInfo<Build> &info) {
+std::string name_of(const ::testing::TestParamInfo<Build> &info) {
   std::string name = fmt::format("Go{}_{}", info.param.version, info.param.name);
   std::ranges::replace(name, '.', '_');
   return name;
@@ -78,7 +77,7 @@ private:
   std::map<std::uint64_t, std::string> goroutines_;
 };
 
-class GoGoroutinesTest : public testing::TestWithParam<Build> {
+class GoGoroutinesTest : public ::testing::TestWithParam<Build> {
 protected:
   void SetUp() override {
     const auto &[name, version, arguments] = GetParam();
@@ -88,10 +87,7 @@ protected:
     if (!path)
       GTEST_SKIP() << "Go " << version << " cannot be had or does not build the program";
     path_ = *path;
-    std::ifstream file(path_, std::ios::binary);
-    const std::string content{std::istreambuf_iterator<char>(file), {}};
-    const auto bytes = std::as_bytes(std::span{content});
-    bytes_.assign(bytes.begin(), bytes.end());
+    bytes_ = testing::file_bytes(path_);
     auto opened = GoBinary::open(bytes_, path_);
     ASSERT_TRUE(opened) << opened.error().message();
     binary_.emplace(*std::move(opened));
@@ -177,7 +173,7 @@ constexpr Build kBuilds[] = {
     {"plain", "1.25.14", ""}, {"plain", "1.26.8", ""},
     {"plain", "1.27.4", ""},  {"stripped_pie", "1.27.4", "-buildmode=pie -ldflags='-s -w'"},
 };
-INSTANTIATE_TEST_SUITE_P(Builds, GoGoroutinesTest, testing::ValuesIn(kBuilds), name_of);
+INSTANTIATE_TEST_SUITE_P(Builds, GoGoroutinesTest, ::testing::ValuesIn(kBuilds), name_of);
 
 } // namespace
 } // namespace mapscope

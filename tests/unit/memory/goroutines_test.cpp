@@ -40,7 +40,7 @@ struct Slice {
   std::uint64_t data, len, cap;
 };
 
-class GoroutinesTest : public testing::Test {
+class GoroutinesTest : public ::testing::Test {
 protected:
   GoroutinesTest() {
     const auto pid = static_cast<std::uint32_t>(::getpid());

@@ -78,7 +78,7 @@ std::string look_at(pid_t pid) {
   return read ? (wanted.is_read ? found : "not read") : read.error().message();
 }
 
-class ProcessRightsTest : public testing::Test {
+class ProcessRightsTest : public ::testing::Test {
 protected:
   void SetUp() override {
     if (::geteuid() != 0)

@@ -66,7 +66,7 @@ struct Way {
   Read read;
 };
 
-class ResidencyTest : public testing::TestWithParam<Way> {
+class ResidencyTest : public ::testing::TestWithParam<Way> {
 protected:
   void SetUp() override {
     pagemap_ = Fd{::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
@@ -149,9 +149,9 @@ TEST_P(ResidencyTest, NoAddressIsTooAbsurd) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, ResidencyTest,
-                         testing::Values(Way{"scan", scan_residency},
-                                         Way{"entries", read_residency_entries},
-                                         Way{"best", read_residency}),
+                         ::testing::Values(Way{"scan", scan_residency},
+                                           Way{"entries", read_residency_entries},
+                                           Way{"best", read_residency}),
                          [](const auto &way) { return way.param.name; });
 
 // A child has what its parent had; so it makes pages of its own first.

@@ -62,7 +62,7 @@ Result<Bytes> read(AddressSpace &space, std::uint64_t address, std::size_t size_
   return into;
 }
 
-class SnapshotTest : public testing::Test {
+class SnapshotTest : public ::testing::Test {
 protected:
   SnapshotTest() {
     auto writer = SnapshotWriter::create(Fd{::dup(file_.get())}, space_, some_process());

@@ -128,10 +128,10 @@ private:
   std::vector<BpfMapsSample> samples_;
 };
 
-class BpfWatcherTest : public testing::Test {
+class BpfWatcherTest : public ::testing::Test {
 protected:
   void SetUp() override {
-    directory_ = fs::path{testing::TempDir()} / fmt::format("bpf-keys-{}", ::getpid());
+    directory_ = fs::path{::testing::TempDir()} / fmt::format("bpf-keys-{}", ::getpid());
     fs::remove_all(directory_);
     config_.interval = 1s;
     config_.key_directory = directory_.native();

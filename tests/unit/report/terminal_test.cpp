@@ -11,7 +11,7 @@
 namespace mapscope {
 namespace {
 
-class ColourTest : public testing::Test {
+class ColourTest : public ::testing::Test {
 protected:
   void SetUp() override {
     ::unsetenv("NO_COLOR");

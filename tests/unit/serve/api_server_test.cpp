@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-class ApiServerTest : public testing::Test {
+class ApiServerTest : public ::testing::Test {
 protected:
   // Called once the daemon is as the test wants it.
   void start(const std::string &address = "127.0.0.1:0") {

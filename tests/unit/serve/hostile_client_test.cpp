@@ -17,7 +17,7 @@
 namespace mapscope {
 namespace {
 
-class HostileClientTest : public testing::Test {
+class HostileClientTest : public ::testing::Test {
 protected:
   void SetUp() override {
     auto started = ApiServer::start({.address = "127.0.0.1:0", .socket = ""}, daemon);
@@ -119,7 +119,7 @@ TEST_F(HostileClientTest, LeavesNoDescriptorsBehind) {
 }
 
 // The loop by itself, with limits that a test reaches.
-class ConnectionLoopTest : public testing::Test {
+class ConnectionLoopTest : public ::testing::Test {
 protected:
   void start(ConnectionLimits limits, ConnectionLoop::Answer answer) {
     auto listener = listen_tcp("127.0.0.1:0");

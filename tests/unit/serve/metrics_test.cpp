@@ -3,8 +3,6 @@
 #include "serve/metrics.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <regex>
 #include <set>
@@ -15,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "serve/metrics_writer.h"
+#include "support/file_content.h"
 #include "unit/serve/fake_daemon.h"
 
 namespace mapscope {
@@ -301,9 +300,9 @@ TEST(MetricsTest, AreOpenMetrics) {
 // --- who names them ---
 
 std::string file(const std::string &path) {
-  std::ifstream stream{std::string{MAPSCOPE_SOURCE_DIR} + "/" + path};
-  EXPECT_TRUE(stream) << path;
-  return {std::istreambuf_iterator<char>{stream}, {}};
+  std::string text = testing::file_text(std::string{MAPSCOPE_SOURCE_DIR} + "/" + path);
+  EXPECT_FALSE(text.empty()) << path;
+  return text;
 }
 
 std::set<std::string> names_in(const std::string &text, const std::regex &pattern) {

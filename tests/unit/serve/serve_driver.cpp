@@ -3,8 +3,6 @@
 //
 //   serve_driver [--socket PATH] [--profile FILE] [--processes N]
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -13,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "serve/api_server.h"
+#include "support/file_content.h"
 #include "unit/serve/fake_daemon.h"
 
 namespace mapscope {
@@ -28,10 +27,8 @@ int serve(int argc, char **argv) {
       config.socket = argv[i + 1];
     if (option == "--processes")
       processes = static_cast<std::uint32_t>(std::stoul(argv[i + 1]));
-    if (option == "--profile") {
-      std::ifstream file{argv[i + 1], std::ios::binary};
-      daemon.profile_bytes.assign(std::istreambuf_iterator<char>{file}, {});
-    }
+    if (option == "--profile")
+      daemon.profile_bytes = testing::file_text(argv[i + 1]);
   }
   for (std::uint32_t i = 0; i < processes; ++i)
     daemon.watched.push_back(made_up_process(1234 + i, 1ULL << 30));

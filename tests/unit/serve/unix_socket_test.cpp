@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class UnixSocketTest : public testing::Test {
+class UnixSocketTest : public ::testing::Test {
 protected:
   UnixSocketTest() {
     std::string pattern = fs::temp_directory_path() / "mapscope-test-XXXXXX";

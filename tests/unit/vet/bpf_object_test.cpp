@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "binary/bpf_object.h"
+#include "support/file_content.h"
 #include "unit/vet/object_files.h"
 #include "vet/bpf_rules.h"
 
@@ -83,7 +84,7 @@ TEST(BpfObjectTest, SaysWhatItCannotRead) {
   EXPECT_EQ(facts.error().code(), Errc::unsupported);
   EXPECT_NE(facts.error().message().find("big-endian"), std::string::npos);
 
-  const auto own = bytes_of("/proc/self/exe");
+  const auto own = testing::file_bytes("/proc/self/exe");
   EXPECT_FALSE(looks_like_bpf_object(own));
   EXPECT_EQ(read_bpf_object(own, "own").error().code(), Errc::unsupported);
   EXPECT_FALSE(read_bpf_object({}, "nothing"));

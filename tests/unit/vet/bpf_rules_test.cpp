@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "binary/bpf_object.h"
+#include "support/file_content.h"
 #include "unit/vet/object_files.h"
 #include "vet/bpf_rules.h"
 #include "vet/vet_rules.h"
@@ -93,7 +94,7 @@ TEST(BpfRulesTest, FindsNothingInOwnPrograms) {
   for (const auto &entry : std::filesystem::recursive_directory_iterator{OWN_OBJECTS}) {
     if (entry.path().extension() != ".o")
       continue;
-    const auto facts = read_bpf_object(bytes_of(entry.path()), entry.path());
+    const auto facts = read_bpf_object(testing::file_bytes(entry.path()), entry.path());
     ASSERT_TRUE(facts) << facts.error().message();
     maps += facts->maps.size();
     const auto findings = vet_bpf_object(*facts, {});

@@ -2,23 +2,16 @@
 #pragma once
 
 #include <cstddef>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
-namespace mapscope {
+#include "support/file_content.h"
 
-inline std::vector<std::byte> bytes_of(const std::string &path) {
-  std::ifstream file{path, std::ios::binary};
-  const std::string text{std::istreambuf_iterator<char>{file}, {}};
-  const auto *begin = reinterpret_cast<const std::byte *>(text.data());
-  return {begin, begin + text.size()};
-}
+namespace mapscope {
 
 // "sound", "defects", "legacy", "without_btf", "big_endian"
 inline std::vector<std::byte> fixture_object(const std::string &name) {
-  return bytes_of(VET_OBJECTS "/" + name + ".bpf.o");
+  return testing::file_bytes(VET_OBJECTS "/" + name + ".bpf.o");
 }
 
 } // namespace mapscope

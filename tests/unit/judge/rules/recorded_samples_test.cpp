@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -14,6 +13,7 @@
 
 #include "config/config.h"
 #include "judge/rules/rule_engine.h"
+#include "support/file_content.h"
 #include "unit/judge/rules/rule_fixture.h"
 #include "wire/samples_json.h"
 
@@ -24,15 +24,8 @@ namespace fs = std::filesystem;
 
 const fs::path kSamples = MAPSCOPE_SAMPLES_DIR;
 
-std::string text_of(const fs::path &path) {
-  std::ifstream file{path};
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 std::vector<RuleInput> inputs_of(const fs::path &path) {
-  auto inputs = samples_from_text(text_of(path));
+  auto inputs = samples_from_text(testing::file_text(path));
   EXPECT_TRUE(inputs) << path << ": " << inputs.error().message();
   return inputs ? std::move(*inputs) : std::vector<RuleInput>{};
 }
@@ -107,7 +100,7 @@ TEST(RecordedSamplesTest, EachKindSpeaksOnceAndEnds) {
     const auto found = replay(engine, inputs_of(path));
     if (writes)
       std::ofstream{expected} << lines_of(found);
-    EXPECT_EQ(lines_of(found), text_of(expected));
+    EXPECT_EQ(lines_of(found), testing::file_text(expected));
     ASSERT_EQ(found.size(), 2u) << kind << "\n" << lines_of(found);
     EXPECT_EQ(found[0].kind, kind);
     EXPECT_TRUE(found[0].is_firing);

@@ -1,22 +1,17 @@
 // docs/rules.md tells of every kind of rule, and of every number that a finding has.
 #include <fstream>
 #include <set>
-#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "flow/rule.h"
+#include "support/file_content.h"
 
 namespace mapscope {
 namespace {
 
-std::string document() {
-  std::ifstream file{MAPSCOPE_RULES_DOCUMENT};
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+std::string document() { return testing::file_text(MAPSCOPE_RULES_DOCUMENT); }
 
 // From the heading of a kind to the next heading.
 std::string section_of(const std::string &text, std::string_view kind) {
