@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <sched.h>
 #include <thread>
 
@@ -25,7 +24,7 @@
 #include "kernel/bpf_maps/map_memory.h"
 #include "pipeline/bpf_maps/map_holders.h"
 #include "support/every_bpf_map.h"
-#include "support/pipe.h"
+#include "support/staying_child.h"
 
 namespace mapscope {
 namespace {
@@ -57,64 +56,43 @@ Fd load_program_with(const Fd &map) {
                           nullptr)};
 }
 
-// A child that says, by a byte, that it has done `prepare`, and stays until the object goes.
-class StayingChild {
+// A directory of this test's own, to mount something on.
+class ScratchDirectory {
 public:
-  explicit StayingChild(const std::function<bool()> &prepare) {
-    Pipe done = make_pipe(), stay = make_pipe();
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      stay.write.reset();
-      const char answer = prepare() ? 'y' : 'n';
-      char byte = 0;
-      if (::write(done.write.get(), &answer, 1) == 1)
-        (void)!::read(stay.read.get(), &byte, 1); // until the parent closes its end
-      ::_exit(0);
-    }
-    done.write.reset();
-    stay_ = std::move(stay.write);
-    char answer = 'n';
-    is_ready_ = ::read(done.read.get(), &answer, 1) == 1 && answer == 'y';
+  ScratchDirectory() {
+    char name[] = "/tmp/mapscope_bpffs_XXXXXX";
+    if (::mkdtemp(name) != nullptr)
+      path_ = name;
   }
-  ~StayingChild() {
-    stay_.reset();
-    ::waitpid(pid_, nullptr, 0);
-  }
-  bool is_ready() const { return is_ready_; }
-  std::uint32_t pid() const { return static_cast<std::uint32_t>(pid_); }
+  ~ScratchDirectory() { ::rmdir(path_.c_str()); }
+  const std::string &path() const { return path_; }
 
 private:
-  pid_t pid_ = 0;
-  Fd stay_;
-  bool is_ready_ = false;
+  std::string path_;
 };
 
 // A BPF file system of this test's own.
 class ScratchBpffs {
 public:
-  ScratchBpffs() {
-    char name[] = "/tmp/mapscope_bpffs_XXXXXX";
-    if (::mkdtemp(name) == nullptr)
-      return;
-    path_ = name;
-    is_mounted_ = ::mount("none", name, "bpf", 0, nullptr) == 0;
-  }
+  ScratchBpffs() : is_mounted_(::mount("none", path().c_str(), "bpf", 0, nullptr) == 0) {}
   ~ScratchBpffs() {
-    unmount();
-    ::rmdir(path_.c_str());
-  }
-  void unmount() {
     if (is_mounted_)
-      ::umount2(path_.c_str(), MNT_DETACH);
-    is_mounted_ = false;
+      ::umount2(path().c_str(), MNT_DETACH);
   }
   bool is_mounted() const { return is_mounted_; }
-  const std::string &path() const { return path_; }
+  const std::string &path() const { return directory_.path(); }
 
 private:
-  std::string path_;
+  ScratchDirectory directory_;
   bool is_mounted_ = false;
 };
+
+// In a mount namespace of the caller's own, where no namespace that others make has a copy of it.
+bool mount_bpffs_in_own_namespace(const std::string &path) {
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount("none", path.c_str(), "bpf", 0, nullptr) == 0;
+}
 
 class MapFactsBpfTest : public ::testing::Test {
 protected:
@@ -269,40 +247,32 @@ TEST_F(MapFactsBpfTest, PinsAreFoundWhereverAFileSystemIsMounted) {
 TEST_F(MapFactsBpfTest, PinsOfOtherMountNamespacesAreFoundThroughTheirProcesses) {
   const auto map = make_bpf_map("hash", "ms_elsewhere", 16);
   ASSERT_TRUE(map);
-  char directory[] = "/tmp/mapscope_elsewhere_XXXXXX";
-  ASSERT_NE(::mkdtemp(directory), nullptr);
-  {
-    const StayingChild child{[&] {
-      return ::unshare(CLONE_NEWNS) == 0 &&
-             ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-             ::mount("none", directory, "bpf", 0, nullptr) == 0 &&
-             bpf_obj_pin(map->fd.get(), (std::string{directory} + "/pin").c_str()) == 0;
-    }};
-    if (child.is_ready()) {
-      const MapFactsAnswer answer = look();
-      EXPECT_EQ(
-          find(answer, map->id)->pinned_paths,
-          std::vector<std::string>{fmt::format("/proc/{}/root{}/pin", child.pid(), directory)});
-    }
-  }
-  ::rmdir(directory);
+  const ScratchDirectory directory;
+  const StayingChild child{[&] {
+    return mount_bpffs_in_own_namespace(directory.path()) &&
+           bpf_obj_pin(map->fd.get(), (directory.path() + "/pin").c_str()) == 0;
+  }};
+  if (!child.is_ready())
+    GTEST_SKIP() << "no mount namespace with a BPF file system can be made here";
+  const MapFactsAnswer answer = look();
+  EXPECT_EQ(
+      find(answer, map->id)->pinned_paths,
+      std::vector<std::string>{fmt::format("/proc/{}/root{}/pin", child.pid(), directory.path())});
 }
 
 TEST_F(MapFactsBpfTest, MountsOfStrangersAreNotEntered) {
-  ScratchBpffs bpffs;
-  if (!bpffs.is_mounted())
-    GTEST_SKIP() << "no BPF file system can be mounted here";
-  const StayingChild child{[] {
-    return ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
-           ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  const ScratchDirectory directory;
+  const StayingChild child{[&] {
+    return mount_bpffs_in_own_namespace(directory.path()) &&
+           ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0;
   }};
   if (!child.is_ready())
-    GTEST_SKIP() << "no user namespace can be made here";
-  bpffs.unmount(); // the child still has it
+    GTEST_SKIP() << "no user namespace with a BPF file system can be made here";
   const MapFactsAnswer answer = look();
   EXPECT_FALSE(answer.knows_holders);
-  EXPECT_TRUE(std::ranges::any_of(
-      answer.problems, [&](const std::string &problem) { return problem.contains(bpffs.path()); }));
+  EXPECT_TRUE(std::ranges::any_of(answer.problems, [&](const std::string &problem) {
+    return problem.contains(directory.path());
+  }));
 }
 
 TEST_F(MapFactsBpfTest, ProgramsThatUseAMapAreNamedAndDateIt) {
