@@ -105,6 +105,9 @@ StartAnswer fork_sibling() {
     if (answer == 0)
       run_parser_child(std::move(start.file), std::move(start.socket), start.request.size_bytes,
                        std::move(start.path), start.request.confinement);
+    // Before the answer: from then on only the parser has its end of the socket, and ends it.
+    start.socket.reset();
+    start.file.reset();
     if (::send(socket.get(), &answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
       ::_exit(EXIT_SUCCESS);
   }
