@@ -22,7 +22,8 @@ verify: release
 # A test of live programs on a machine that others use may find its moment gone: it gets a second try. Many
 # wait for something, so that there are more at once than there are processors.
 CTEST_ALL = ctest --preset all --parallel $$(($$(nproc) + 2)) --repeat until-pass:2
-test: setup-test build go-programs
+test: setup-test
+	@$(MAKE) --no-print-directory -j2 build go-programs
 	@$(CTEST_ALL)
 
 # With every release of tools/go-releases.txt and every build mode.
@@ -32,7 +33,8 @@ test-all: setup-test
 	@tools/build-workloads || [ $$? -eq 77 ]
 	@MAPSCOPE_PASSES=10 $(CTEST_ALL)
 
-# Unit tests look at them too. A Go release that can't be fetched is not there: its tests say so.
+# Unit tests look at them too; `make test` has them fetched while the compiler is busy. A Go release that can't
+# be fetched is not there: its tests say so.
 go-programs: setup-test
 	@tools/build-workloads --quick || [ $$? -eq 77 ]
 
@@ -125,4 +127,6 @@ setup-arm64:
 	@tools/setup arm64
 
 .PHONY: arm64 setup-arm64 kernels setup-kernels verify test test-all go-programs build release bench soak fuzz format lint install clean matrix programs shipped-rules setup setup-programs setup-test
+ifneq ($(MAKECMDGOALS),build go-programs) # which `make test` wants together
 .NOTPARALLEL:
+endif
