@@ -188,7 +188,7 @@ protected:
   EventTuning tuning_;
   EventsConfig events_;
   VerifyConfig verify_{.at_start = Seconds{0}, .every = Seconds{1}, .for_ = Seconds{1}};
-  BinaryCache binaries_;
+  BinaryCache binaries_{{}, CacheLimits{}}; // of a process with threads, as in the daemon
   Heard heard_;
   std::unique_ptr<EventWatcher> watcher_;
 };

@@ -60,7 +60,7 @@ void print_figures(const EventWatcher &watcher, const std::vector<FoundProcess> 
 }
 
 int drive(const DriverOptions &options) {
-  BinaryCache binaries;
+  BinaryCache binaries{{}, CacheLimits{}}; // before there are threads, as in the daemon
   std::mutex mutex;
   EventTuning tuning;
   tuning.rate_window = std::chrono::seconds{options.window};
