@@ -257,6 +257,16 @@ def tracing(*options):
             yield tracer, directory / "events"
 
 
+@contextlib.contextmanager
+def stopped(process):
+    """One that does nothing for a while, such as a tracer whose buffer is to fill. It never stays so."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
 def text_of(pid):
     """The machine code of a running program, with the breakpoints that probes are."""
     executable = os.readlink(f"/proc/{pid}/exe")

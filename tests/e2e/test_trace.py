@@ -216,11 +216,22 @@ class MisuseTest(harness.EndToEndTest):
                                      [("assignment to entry in nil map", False, truth["type"], (truth["function"], truth["line"]))] * writes)
 
 
-class ProcessTest(harness.EndToEndTest):
+class CountedTest(harness.EndToEndTest):
+    """Holds the events of a trace against what programs counted themselves."""
+
     def counted(self, events, pid):
         kinds = collections.Counter(event["event"] for event in events if event["pid"] == pid)
         return {key: sum(kinds[kind] for kind in kinds_of) for key, kinds_of in KIND_OF.items()}
 
+    def assert_counted(self, events, truth, lost):
+        """What the program counted, but for what is said to be lost: a busy host may have lost it elsewhere."""
+        counted = self.counted(events, truth["pid"])
+        for key in harness.COUNTED:
+            self.assertLessEqual(counted[key], truth[key], key)
+        self.assertLessEqual(sum(truth[key] - counted[key] for key in harness.COUNTED), lost)
+
+
+class ProcessTest(CountedTest):
     def assert_has_at_least(self, events, truth):
         counted = self.counted(events, truth["pid"])
         for key in ("grown", "split"):
@@ -236,35 +247,6 @@ class ProcessTest(harness.EndToEndTest):
                     events, _ = harness.parse_trace(path.read_text())
                 truth = harness.truth_in(output)
                 self.assertEqual(self.counted(events, target.pid), {key: truth[key] for key in harness.COUNTED})
-
-    def assert_counted(self, events, truth, lost):
-        """What the program counted, but for what is said to be lost: a busy host may have lost it elsewhere."""
-        counted = self.counted(events, truth["pid"])
-        for key in harness.COUNTED:
-            self.assertLessEqual(counted[key], truth[key], key)
-        self.assertLessEqual(sum(truth[key] - counted[key] for key in harness.COUNTED), lost)
-
-    def test_every_go_program_of_this_host(self):
-        command = [harness.workload("growth"), "-n", "20000"]
-        talk = lambda target: harness.truth_in(target.communicate("\n", timeout=harness.TIMEOUT_SECONDS)[0])
-        with harness.waiting(command) as first, harness.waiting(command) as second, harness.tracing("--all-go", "--all") as (tracer, path):
-            probed = harness.text_of(first.pid)
-            targets, truths = [first, second], [talk(first), talk(second)]
-            # How soon it is watched depends on what else starts here at this time.
-            with harness.waiting(command) as late:
-                harness.wait_for_probes(late.pid, probed)
-                targets.append(late)
-                truths.append(talk(late))
-            exit_code, _ = harness.interrupt(tracer)
-            events, end = harness.parse_trace(path.read_text())
-        lost = sum(end["events"]["lost"].values())
-        self.assertEqual(exit_code, harness.INCONCLUSIVE if lost else harness.CLEAN)
-        for truth in truths:
-            self.assert_counted(events, truth, lost)
-        exits = {event["pid"]: event["exit_status"] for event in events if event["event"] == "process_exit"}
-        missing = [target.pid for target in targets if target.pid not in exits]
-        self.assertLessEqual(len(missing), lost)
-        self.assertEqual({exits[target.pid] for target in targets if target.pid not in missing}, {0})
 
     @contextlib.contextmanager
     def traced_to_second_program(self, *words, options=()):

@@ -1,5 +1,4 @@
 """`trace` says what it lost and what it could not write, and leaves nothing behind."""
-import contextlib
 import os
 import signal
 import subprocess
@@ -11,20 +10,11 @@ ROUNDS = 3000  # of storm: more operations than the smallest buffer holds
 
 
 class LossTest(harness.EndToEndTest):
-    @contextlib.contextmanager
-    def stopped(self, tracer):
-        """A tracer that does not read: the buffer fills. It never stays so."""
-        tracer.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            tracer.send_signal(signal.SIGCONT)
-
     def lose(self, version):
         """A run whose buffer was full for a while: exit status, text, and the program's truth."""
         with harness.waiting([harness.workload("storm", version), "-rounds", str(ROUNDS)]) as target, \
                 harness.tracing("-p", target.pid, "--all", "--only", "created,grown,split", "--buffer", "1") as (tracer, path):
-            with self.stopped(tracer):
+            with harness.stopped(tracer):
                 output, _ = target.communicate("\n", timeout=harness.TIMEOUT_SECONDS)
             tracer.wait(timeout=harness.TIMEOUT_SECONDS)
             return tracer.returncode, path.read_text(), harness.truth_in(output)

@@ -2,27 +2,23 @@
 #include "pipeline/watch_session.h"
 
 #include <poll.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
-#include <ctime>
 #include <map>
 #include <memory>
 
-#include "attribute/system_calls.h"
 #include "base/clock.h"
 #include "base/format.h"
 #include "decode/decode.h"
-#include "kernel/process_ids.h"
 #include "kernel/tracer.h"
 #include "pipeline/event_loop.h"
 #include "pipeline/goroutine_snapshot.h"
 #include "pipeline/privileges.h"
 #include "pipeline/probe_hits.h"
 #include "pipeline/verify_scope.h"
+#include "pipeline/watch_start.h"
 #include "pipeline/watched_target.h"
 
 namespace mapscope {
@@ -33,37 +29,10 @@ using namespace std::chrono_literals;
 // How often the ring buffer is drained: a wake-up of ours for each record would cost the
 // target as much as forty records.
 constexpr auto kDrainInterval = 10ms;
-constexpr std::uint32_t kFollowedMax = 16;
+// How often what the drain does not tell is looked at.
+constexpr std::uint64_t kLookIntervalNs = 1'000'000'000;
 // From here on probes take more than a fifth of a core of the target.
 constexpr std::uint64_t kHitsPerSecondHigh = 200'000;
-
-TracerOptions tracer_options(const WatchOptions &options) {
-  TracerOptions tracer;
-  tracer.settings = options.settings;
-  tracer.settings.use_windows = options.probes.opens_windows();
-  tracer.settings.watch_every_exec = options.every_go_program;
-  tracer.call_table = call_table(this_machine());
-  tracer.probes_returns = options.probes.depth == Depth::exact;
-  tracer.ring_bytes = options.ring_bytes;
-  tracer.targets_max = options.every_go_program ? TARGETS_MAX
-                       : options.follow         ? kFollowedMax
-                                                : 2; // two: the target may exec
-  return tracer;
-}
-
-RunStart start_now(const WatchOptions &options) {
-  RunStart start;
-  start.has_several_processes = options.follow || options.every_go_program;
-  start.machine = this_machine();
-  start.time_ns = now_ns();
-  std::uint64_t wall_ns = now_ns(CLOCK_REALTIME);
-  start.wall_offset_ns = static_cast<std::int64_t>(wall_ns - start.time_ns);
-  auto wall_seconds = static_cast<std::time_t>(wall_ns / 1'000'000'000U);
-  std::tm local{};
-  if (::localtime_r(&wall_seconds, &local) != nullptr)
-    start.utc_offset_seconds = static_cast<std::int32_t>(local.tm_gmtoff);
-  return start;
-}
 
 class WatchSession {
 public:
@@ -82,6 +51,8 @@ private:
 
   Result<TargetPtr> hold(std::optional<HeldCommand> &command);
   void find_every_go_program();
+  void find_missed_programs();
+  std::optional<std::uint32_t> target_of(std::uint32_t tgid) const; // its index
   std::uint32_t follow_flag() const {
     return options_.follow ? static_cast<std::uint32_t>(TARGET_FOLLOW) : 0U;
   }
@@ -95,7 +66,7 @@ private:
   void retire(std::uint32_t index);
   void tell_end(std::uint32_t index);
   void drain();
-  void look_at_rates();
+  void look_at_rates(std::uint64_t now);
   bool is_over() const;
   bool has_lasted() const;
   target_counts counts() const;
@@ -111,8 +82,9 @@ private:
   target_counts past_counts_{};                // of those that are gone
   std::uint64_t started_ns_ = 0;
   int stop_fd_ = -1; // readable once a signal has asked for the end
+  std::uint64_t looked_at_ns_ = 0;
   std::uint64_t hits_seen_ = 0;
-  std::uint64_t hits_seen_at_ns_ = 0;
+  std::uint64_t execs_lost_ = 0; // of those that were looked for
   bool rate_was_said_ = false;
 };
 
@@ -142,7 +114,7 @@ Result<> WatchSession::begin(std::optional<HeldCommand> &command) {
     if (!tracer_.sees_io_uring())
       note("this kernel does not tell io_uring submissions");
   }
-  started_ns_ = hits_seen_at_ns_ = now_ns();
+  started_ns_ = looked_at_ns_ = now_ns();
   return {};
 }
 
@@ -157,6 +129,33 @@ void WatchSession::find_every_go_program() {
     else if (target.error().code() == Errc::unsupported)
       note(fmt::format("process {} is not watched: {}", pid, target.error().message()));
   }
+}
+
+// Programs whose start was to be told when the ring was full: nothing else would ever tell them.
+void WatchSession::find_missed_programs() {
+  std::uint64_t lost = tracer_.event_totals()[EVENT_KIND_PROCESS_EXEC].lost_ring_full;
+  if (lost == execs_lost_)
+    return;
+  execs_lost_ = lost; // before the look: what is lost meanwhile is for the next one
+  for (pid_t pid : running_processes()) {
+    if (is_over())
+      return;
+    if (target_of(static_cast<std::uint32_t>(pid)) || !find_process(pid))
+      continue;
+    auto target = WatchedTarget::running(tracer_, binaries_, pid, options_.probes, follow_flag());
+    if (!target) // as watch_new_image()
+      continue;
+    doubt(fmt::format("{} (process {}) was found by a look at all processes, after the loss of {} "
+                      "of programs that started: what it did until then was not seen",
+                      (*target)->process().exe, pid, format_counted(lost, "record")));
+    add(std::move(*target));
+  }
+}
+
+std::optional<std::uint32_t> WatchSession::target_of(std::uint32_t tgid) const {
+  auto found = std::ranges::find(targets_, tgid,
+                                 [](const auto &entry) { return entry.second->process().key.pid; });
+  return found == targets_.end() ? std::nullopt : std::optional{found->first};
 }
 
 void WatchSession::add(TargetPtr target) {
@@ -248,7 +247,13 @@ void WatchSession::handle(const process_exec_event &event) {
     watch_new_image(static_cast<pid_t>(target->second->process().key.pid), event.header.time_ns,
                     index);
   } else if ((options_.follow || options_.every_go_program) && !is_over()) {
-    watch_new_image(static_cast<pid_t>(event.header.tgid), event.header.time_ns, EVENT_NO_TARGET);
+    // A look at all processes may have found it before its record was read here, and before or
+    // after it became what the record tells.
+    std::optional<std::uint32_t> found = target_of(event.header.tgid);
+    if (found && targets_.at(*found)->running_image() != WatchedTarget::Image::another)
+      return;
+    watch_new_image(static_cast<pid_t>(event.header.tgid), event.header.time_ns,
+                    static_cast<std::uint16_t>(found.value_or(EVENT_NO_TARGET)));
   }
 }
 
@@ -320,15 +325,13 @@ target_counts WatchSession::counts() const {
   return total;
 }
 
-void WatchSession::look_at_rates() {
-  std::uint64_t now = now_ns();
-  if (rate_was_said_ || now - hits_seen_at_ns_ < 1'000'000'000U)
+void WatchSession::look_at_rates(std::uint64_t now) {
+  if (rate_was_said_)
     return;
   std::uint64_t hits = hits_of(counts());
   std::uint64_t per_second =
-      (hits - hits_seen_) * 1'000'000'000U / std::max<std::uint64_t>(now - hits_seen_at_ns_, 1);
+      (hits - hits_seen_) * 1'000'000'000U / std::max<std::uint64_t>(now - looked_at_ns_, 1);
   hits_seen_ = hits;
-  hits_seen_at_ns_ = now;
   if (per_second < kHitsPerSecondHigh || options_.probes.depth <= Depth::rare)
     return;
   rate_was_said_ = true;
@@ -348,7 +351,13 @@ void WatchSession::watch_until_end(const StopSignals &signals, const Fd &pid_fd,
       return;
     if (has_lasted())
       return;
-    look_at_rates();
+    std::uint64_t now = now_ns();
+    if (now - looked_at_ns_ < kLookIntervalNs)
+      continue;
+    look_at_rates(now);
+    if (options_.every_go_program)
+      find_missed_programs();
+    looked_at_ns_ = now;
   }
 }
 
@@ -378,23 +387,6 @@ void WatchSession::finish(std::optional<HeldCommand> &command) {
   end.command = end_of(command);
   end.cost.tool_cpu_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
   observer_.end(end);
-}
-
-// Before the kernel is touched: is there something to look at?
-Result<Fd> look_first(const WatchOptions &options) {
-  if ((options.follow || options.every_go_program) && !in_initial_pid_namespace())
-    return fail(Errc::unsupported, "new processes can be watched in the host's pid namespace only: "
-                                   "the kernel tells them by the numbers they have there");
-  Fd pid_fd;
-  if (options.pid) {
-    pid_fd = Fd{static_cast<int>(::syscall(SYS_pidfd_open, *options.pid, 0))};
-    if (!pid_fd)
-      return std::unexpected(Error::from_errno(fmt::format("process {}", *options.pid)));
-    TRY(find_process(*options.pid));
-  } else if (!options.every_go_program) {
-    TRY(resolve_command(options.command.front()));
-  }
-  return pid_fd;
 }
 
 } // namespace
